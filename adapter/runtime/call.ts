@@ -1,0 +1,84 @@
+// The HTTP waist: a Call comes in, a Reply goes out. Both are plain records, so that the hot path never builds a
+// WHATWG Request or Response; those are made only when the model's author touches one.
+
+/** One HTTP request, whatever carried it. */
+export interface Call {
+  /** Upper case. */
+  readonly method: string;
+  /** As sent: undecoded, beginning with "/", without the query. */
+  readonly path: string;
+  /** As sent: undecoded, without "?". */
+  readonly query: string;
+  /** Lower-case names; repeated headers joined with ", ", cookies with "; ". */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body's bytes, decoded from whatever the transport used; empty when there is none. */
+  body(): Uint8Array;
+  /** Where the call came from, for the model and the log. */
+  readonly origin: Origin;
+}
+
+/** What is known of an invocation before its input is read. */
+export interface Origin {
+  /** The platform's request id. */
+  readonly id: string;
+  /** The event source's name, as written in config.yaml: `function-url`, `direct`, ... */
+  readonly source: string;
+  /** The platform's own event document. */
+  readonly event: unknown;
+  /** When the answer must have left, in milliseconds since the epoch. */
+  readonly deadline: number;
+  readonly tenantId: string | undefined;
+  readonly cancellation: Cancellation;
+}
+
+/** One HTTP answer. Header names are lower case; `cookies` holds whole Set-Cookie values. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly cookies?: readonly string[];
+  readonly body: Body;
+}
+
+/** A stream's chunks are written one by one, with back-pressure. */
+export type Body = undefined | string | Uint8Array | AsyncIterable<string | Uint8Array>;
+
+/** Whether a body arrives piece by piece. */
+export function isStream(body: Body): body is AsyncIterable<string | Uint8Array> {
+  return typeof body === "object" && !(body instanceof Uint8Array);
+}
+
+/**
+ * Why and when an invocation ends early. The AbortSignal is built on first use: most models never look at it, and
+ * building one costs more than the rest of a call's bookkeeping.
+ */
+export class Cancellation {
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+  #listeners: ((reason: Error) => void)[] = [];
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** Run `listener` when the invocation ends early; at once when it already has. */
+  onCancel(listener: (reason: Error) => void): void {
+    if (this.#reason === undefined) this.#listeners.push(listener);
+    else listener(this.#reason);
+  }
+
+  /** The first reason stays. */
+  cancel(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#listeners.splice(0)) listener(reason);
+  }
+}

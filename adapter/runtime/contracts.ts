@@ -1,0 +1,81 @@
+// What a contributor writes: an event source is one file in events/ that exports one of these by default. And what the
+// generated entry assembles: a Deployment. Types only.
+
+import type { Call, Origin, Reply } from "./call.ts";
+
+/** Everything one deployment contains, as the generated entry names it. */
+export interface Deployment {
+  /** config.yaml with its defaults: what the model's constructor gets. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly settings: Settings;
+  /** Relative to the project, for messages: `model/model.ts`. */
+  readonly modelFile: string;
+  readonly importModel: () => Promise<Readonly<Record<string, unknown>>>;
+  readonly events: readonly EventSource[];
+}
+
+/** What the adapter itself reads of config.yaml, in its own names and units. */
+export interface Settings {
+  readonly modelName: string;
+  readonly className: string;
+  /** Calls of `predict` that may run at the same time in one environment. */
+  readonly predictConcurrency: number;
+  /** The longest a stream may be silent between two chunks. */
+  readonly streamingReadTimeoutMs: number;
+  readonly loadTimeoutMs: number;
+  /** Declared secrets and their defaults; `null` means that there is none. */
+  readonly secrets: Readonly<Record<string, string | null>>;
+}
+
+/** What the stub of an artifact knows and the bundle cannot: where it lies and how it was loaded. */
+export interface Artifact {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absolute path of bundle.cjs; its source map lies beside it. */
+  readonly bundleFile: string;
+  readonly codeCache: "accepted" | "rejected" | "absent";
+}
+
+export type EventSource = HttpSource | RecordSource;
+
+/** A source whose event is one HTTP request. */
+export interface HttpSource<E = never> {
+  readonly kind: "http";
+  /** The file's name, and the name in config.yaml. */
+  readonly name: string;
+  /** Whether this source made the event; must refuse every other source's events. */
+  matches(event: unknown): boolean;
+  toCall(event: E, origin: Origin): Call;
+  /** The result of a buffered handler; the body of `reply` is not a stream. */
+  toResult(reply: Reply): unknown;
+  /** The head of a streamed answer, before its body. */
+  toPrelude(reply: Reply): Prelude;
+}
+
+/** JSON that precedes 8 NUL bytes on the streaming wire. Source: shared facts of the Runtime API, lambda 1.2. */
+export interface Prelude {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly cookies?: readonly string[];
+}
+
+/** A source whose event is a list of inputs, one invocation each. */
+export interface RecordSource<E = never> {
+  readonly kind: "records";
+  readonly name: string;
+  matches(event: unknown): boolean;
+  toRecords(event: E): readonly SourceRecord[];
+  /**
+   * The function's result; throws when the whole event failed.
+   * @param outcomes in the order of `toRecords`
+   */
+  toResult(outcomes: readonly Outcome[], event: E): unknown;
+}
+
+export interface SourceRecord {
+  readonly input: unknown;
+  /** The source's own record: what the model sees as `invocation.event`. */
+  readonly event: unknown;
+}
+
+export type Outcome = { readonly value: unknown } | { readonly error: Error };

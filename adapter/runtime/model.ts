@@ -1,0 +1,65 @@
+// What the author of a model writes, and what the adapter hands to it. Types only: nothing here reaches a bundle.
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Log } from "./log.ts";
+
+/** What the constructor of a model gets. */
+export interface ModelContext {
+  /** config.yaml with its defaults, keys as written there, deeply frozen. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Absolute path of the folder that holds the bundled `data/` files and the weights. */
+  readonly dataDir: string;
+  /** The secrets declared in config.yaml. Reading any other name throws `SECRET_UNDECLARED`. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The value of COLDFRAME_ENVIRONMENT, such as "production". */
+  readonly environment: string | undefined;
+}
+
+/** What each call of `preprocess`, `predict` and `postprocess` gets beside its input. */
+export interface Invocation {
+  /** The platform's request id; also in every answer as `x-request-id` and in every log line. */
+  readonly id: string;
+  /** The event source: `function-url`, `direct`, ... */
+  readonly source: string;
+  /** Aborts when the caller leaves, shortly before the deadline, and at shutdown. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  /** Lower-case names; empty when the source is not HTTP. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Built when first read; `undefined` when the source is not HTTP. */
+  readonly request: Request | undefined;
+  /** The platform's own event document. */
+  readonly event: unknown;
+  readonly tenantId: string | undefined;
+  readonly log: Log;
+}
+
+type Awaitable<T> = T | Promise<T>;
+
+/**
+ * The class in model/model.ts. Every member is optional to the type system; a model without `predict` is refused when
+ * it is built.
+ *
+ * `predict` returns any JSON value, a `Uint8Array`, a `Response`, or an iterable, async iterable or `ReadableStream`,
+ * which streams. An array or a string is a value.
+ */
+export interface Model {
+  setupEnvironment?(environment: string): Awaitable<void>;
+  load?(): Awaitable<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: an author narrows the input; parameters are contravariant.
+  preprocess?(input: any, invocation: Invocation): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  predict?(input: any, invocation: Invocation): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  postprocess?(output: any, invocation: Invocation): unknown;
+  isHealthy?(): unknown;
+  unload?(): Awaitable<void>;
+}
+
+/** The class itself: how it is constructed and what it says of its input and output. */
+export interface ModelClass {
+  new (context: ModelContext): Model;
+  readonly input?: StandardSchemaV1;
+  readonly output?: StandardSchemaV1;
+}

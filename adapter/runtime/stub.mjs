@@ -1,0 +1,37 @@
+// index.mjs of every artifact: loads bundle.cjs through V8's code cache and waits for the init phase. A plain
+// import of the bundle would compile it from scratch; on the reference machine that costs more than Node's own start.
+// Source: V8 accepts a cache made by the same Node version with the same flags, and says so in `cachedDataRejected`.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { constants, Script } from "node:vm";
+
+const folder = import.meta.dirname;
+const bundleFile = `${folder}/bundle.cjs`;
+
+// esbuild writes ASCII, and a latin1 string needs no UTF-8 decoding.
+const source = readFileSync(bundleFile, "latin1");
+let cachedData;
+try {
+  cachedData = readFileSync(`${bundleFile}.cache`);
+} catch {
+  // Built without one: another architecture, or another Node version than the function's.
+}
+
+const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+  filename: bundleFile,
+  cachedData,
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejected ? "rejected" : "accepted";
+
+const bundle = { exports: {} };
+script.runInThisContext()(bundle.exports, createRequire(bundleFile), bundle, bundleFile, folder);
+
+export const { stream, buffered, ready } = bundle.exports.start({
+  dataDir: `${folder}/data`,
+  bundleFile,
+  codeCache,
+});
+
+await ready;
