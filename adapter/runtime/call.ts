@@ -1,6 +1,8 @@
 // The HTTP waist: a Call comes in, a Reply goes out. Both are plain records, so that the hot path never builds a
 // WHATWG Request or Response; those are made only when the model's author touches one.
 
+import type { ColdframeError } from "./errors.ts";
+
 /** One HTTP request, whatever carried it. */
 export interface Call {
   /** Upper case. */
@@ -11,8 +13,8 @@ export interface Call {
   readonly query: string;
   /** Lower-case names; repeated headers joined with ", ", cookies with "; ". */
   readonly headers: Readonly<Record<string, string>>;
-  /** The body's bytes, decoded from whatever the transport used; empty when there is none. */
-  body(): Uint8Array;
+  /** The body without the transport's base64: text when the transport carried text; "" when there is none. */
+  body(): string | Uint8Array;
   /** Where the call came from, for the model and the log. */
   readonly origin: Origin;
 }
@@ -37,6 +39,8 @@ export interface Reply {
   readonly headers: Record<string, string>;
   readonly cookies?: readonly string[];
   readonly body: Body;
+  /** The frame that tells a reader of a streamed body that it failed, where the media type has room for one. */
+  readonly errorFrame?: (error: ColdframeError) => string;
 }
 
 /** A stream's chunks are written one by one, with back-pressure. */

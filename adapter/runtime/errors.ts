@@ -92,6 +92,48 @@ export class ColdframeError extends Error {
   }
 }
 
+/**
+ * What a model threw, as the one error class: its own ColdframeError stays as it is, anything else is masked and kept
+ * as the cause. Once the invocation was cancelled, whatever the model throws is a consequence of that.
+ * @param member the method it came from, for the message
+ * @param cancelled the reason, when the invocation was cancelled
+ */
+export function modelError(thrown: unknown, member: string, cancelled: Error | undefined): Error {
+  if (cancelled !== undefined) return cancelled;
+  if (thrown instanceof ColdframeError) return thrown;
+  return new ColdframeError("PREDICT_FAILED", `the model failed in ${member}; the log has the reason.`, {
+    cause: thrown ?? `threw ${String(thrown)}`,
+  });
+}
+
+/** Anything thrown, as the one error class; what is not ours is the model's. */
+export function toColdframeError(thrown: unknown): ColdframeError {
+  return modelError(thrown, "predict", undefined) as ColdframeError;
+}
+
+/** The body of every error answer. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly request_id: string;
+    readonly issues?: readonly Issue[];
+  };
+}
+
+/** What a caller may know of an error; the rest is in the log under the same request id. */
+export function errorBody(error: ColdframeError, requestId: string): ErrorBody {
+  const message = error.fix === undefined ? error.message : `${error.message} ${error.fix}`;
+  return {
+    error: {
+      code: error.code,
+      message,
+      request_id: requestId,
+      ...(error.issues === undefined ? undefined : { issues: error.issues }),
+    },
+  };
+}
+
 /** Every code, in table order: what README's error table is checked against. */
 export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[];

@@ -14,8 +14,9 @@ export interface Log {
 
 // AWS_LAMBDA_LOG_LEVEL is what Lambda sets from the function's LoggingConfig: TRACE ... FATAL.
 const threshold =
-  LEVELS[(process.env["COLDFRAME_LOG_LEVEL"] ?? process.env["AWS_LAMBDA_LOG_LEVEL"] ?? "").toLowerCase() as Level] ??
-  LEVELS.info;
+  LEVELS[
+    (process.env["COLDFRAME_LOG_LEVEL"] ?? process.env["AWS_LAMBDA_LOG_LEVEL"] ?? "").toLowerCase() as Level
+  ] ?? LEVELS.info;
 
 /** Write one line. A field that JSON cannot hold is written as text; logging never throws. */
 export function writeLog(level: Level, message: string, fields?: Record<string, unknown>): void {
@@ -39,12 +40,9 @@ function toJson(line: Record<string, unknown>): string {
       return value;
     });
   } catch {
-    return JSON.stringify({ ...line, fields: "not loggable: cyclic or throwing" , message: String(line["message"]) }, [
-      "timestamp",
-      "level",
-      "message",
-      "request_id",
-      "fields",
-    ]);
+    return JSON.stringify(
+      { ...line, fields: "not loggable: cyclic or throwing", message: String(line["message"]) },
+      ["timestamp", "level", "message", "request_id", "fields"],
+    );
   }
 }

@@ -18,13 +18,16 @@ try {
   // Built without one: another architecture, or another Node version than the function's.
 }
 
-const script = new Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+const script = new Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
   filename: bundleFile,
+  // The wrapper is a line of its own, so that positions in stacks are those of bundle.cjs and its source map.
+  lineOffset: -1,
   cachedData,
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejected ? "rejected" : "accepted";
 
+/** @type {{ exports: any }} */
 const bundle = { exports: {} };
 script.runInThisContext()(bundle.exports, createRequire(bundleFile), bundle, bundleFile, folder);
 
