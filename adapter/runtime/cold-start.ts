@@ -2,11 +2,11 @@
 // at the first instruction of the artifact. When Lambda's init phase is about to run out, init ends and the same
 // promise goes on in the first invocation; Lambda would otherwise kill the process and start from zero.
 
-import { checkMembers, findModelClass } from "./model-class.ts";
+import type { Cancellation } from "./call.ts";
 import type { Artifact, Deployment } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
 import { writeLog } from "./log.ts";
-import type { Model, ModelClass } from "./model.ts";
+import { checkMembers, findModelClass } from "./model-class.ts";
 import { createPredict, type LoadedModel, type Predict } from "./predict.ts";
 import { readSecrets } from "./secrets.ts";
 
@@ -27,10 +27,10 @@ export interface ColdStart {
   /** The model, once it is loaded: the hot path needs no promise. */
   readonly model: ReadyModel | undefined;
   /**
-   * Wait for the model until `giveUp` settles. A load that failed after init is tried again by the next wait.
-   * @throws MODEL_NOT_READY when `giveUp` came first, MODEL_LOAD_FAILED and other init errors
+   * Wait for the model as long as the invocation lasts. A load that failed after init is tried again by the next wait.
+   * @throws MODEL_NOT_READY when the invocation ended first, MODEL_LOAD_FAILED and other init errors
    */
-  wait(giveUp: Promise<unknown>): Promise<ReadyModel>;
+  wait(cancellation: Cancellation): Promise<ReadyModel>;
   /** Fail the init phase from outside, with an error nobody awaited. */
   fail(error: unknown): void;
 }
@@ -39,11 +39,10 @@ export interface ColdStart {
 export function beginColdStart(deployment: Deployment, artifact: Artifact): ColdStart {
   let state: ColdStart["state"] = "loading";
   let model: ReadyModel | undefined;
-  let failInit: (error: unknown) => void = () => {};
+  let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_resolve, reject) => {
-    failInit = reject;
+    fail = reject;
   });
-  failed.catch(() => {});
 
   function start(): Promise<ReadyModel> {
     state = "loading";
@@ -69,17 +68,20 @@ export function beginColdStart(deployment: Deployment, artifact: Artifact): Cold
     get model() {
       return model;
     },
-    wait(giveUp) {
+    wait(cancellation) {
       if (state === "failed") loading = start();
-      const late = giveUp.then(() => {
-        throw new ColdframeError("MODEL_NOT_READY", "the model is still loading.", {
-          fix: "Try again shortly.",
-        });
+      return new Promise((resolve, reject) => {
+        cancellation.onCancel(() => reject(notReady()));
+        loading.then(resolve, (cause: ColdframeError) => reject(withoutReason(cause)));
       });
-      return Promise.race([loading.catch(hideReason), late]);
     },
-    fail: failInit,
+    fail,
   };
+}
+
+/** What a caller gets while the model is loading. */
+export function notReady(): ColdframeError {
+  return new ColdframeError("MODEL_NOT_READY", "the model is still loading.", { fix: "Try again shortly." });
 }
 
 // Only on-demand Lambda has this limit: provisioned concurrency and managed instances may take their time.
@@ -94,83 +96,72 @@ function initWindow(): Promise<void> {
 async function load(deployment: Deployment, artifact: Artifact): Promise<ReadyModel> {
   const clock = phaseClock();
   const { settings, modelFile } = deployment;
-  const importing = deployment.importModel();
+  // An author's error, with where it happened; ours says so itself.
+  const step = async <T>(what: string, run: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await run();
+    } catch (cause) {
+      if (cause instanceof ColdframeError) throw cause;
+      throw new ColdframeError("MODEL_LOAD_FAILED", `${modelFile}: ${what} failed: ${cause}`, { cause });
+    }
+  };
+  // Begun before the secrets are read, and never an unhandled rejection when those are missing.
+  const importing = step("import", deployment.importModel);
   importing.catch(() => {});
   const secrets = readSecrets(settings.secrets);
   clock.lap("secrets");
-  const module = await importing.catch((cause) => {
-    throw failure(modelFile, "could not be imported", cause);
-  });
+  const Model = findModelClass(await importing, deployment);
   clock.lap("import");
 
-  const Model = findModelClass(module, deployment);
   const environment = process.env["COLDFRAME_ENVIRONMENT"] || undefined;
-  const context = { config: deepFreeze(deployment.config), dataDir: artifact.dataDir, secrets, environment };
-  const instance = await step(modelFile, "the constructor", () => new Model(context));
+  const context = {
+    config: deepFreeze(deployment.config),
+    dataDir: `${artifact.folder}/data`,
+    secrets,
+    environment,
+  };
+  const instance = await step("the constructor", () => new Model(context));
   checkMembers(instance, Model, modelFile);
   clock.lap("construct");
-  if (environment !== undefined && instance.setupEnvironment !== undefined) {
-    await step(modelFile, "setupEnvironment()", () => instance.setupEnvironment?.(environment));
+  if (environment && instance.setupEnvironment) {
+    await step("setupEnvironment()", () => instance.setupEnvironment?.(environment));
     clock.lap("setup_environment");
   }
-  if (instance.load !== undefined) {
-    await loadWithRetry(instance, modelFile, settings.loadTimeoutMs);
+  if (instance.load) {
+    await within(settings.loadTimeoutMs, modelFile, async () => {
+      try {
+        await instance.load?.();
+      } catch (error) {
+        writeLog("warn", "load() failed; trying once more", { error });
+        await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_DELAY_MS));
+        await step("load()", () => instance.load?.());
+      }
+    });
     clock.lap("load");
   }
   clock.report({ code_cache: artifact.codeCache, environment });
-  return readyModel(instance, Model, deployment);
-}
-
-function readyModel(instance: Model, Model: ModelClass, deployment: Deployment): ReadyModel {
   const loaded: LoadedModel = { instance, input: Model.input, output: Model.output };
-  return { ...loaded, predict: createPredict(loaded, deployment.settings) };
+  return { ...loaded, predict: createPredict(loaded, settings) };
 }
 
-async function loadWithRetry(model: Model, modelFile: string, timeoutMs: number): Promise<void> {
+async function within(timeoutMs: number, modelFile: string, run: () => Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(
-        new ColdframeError("LOAD_TIMEOUT", `${modelFile}: load() took more than ${timeoutMs / 1000} s.`, {
-          fix: "Raise `runtime.load_timeout_seconds` in config.yaml.",
-        }),
-      );
+      const message = `${modelFile}: load() took more than ${timeoutMs / 1000} s.`;
+      reject(new ColdframeError("LOAD_TIMEOUT", message, { fix: "Raise `runtime.load_timeout_seconds`." }));
     }, timeoutMs);
   });
-  const attempts = async () => {
-    try {
-      await model.load?.();
-    } catch (error) {
-      writeLog("warn", "load() failed; trying once more", { error });
-      await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_DELAY_MS));
-      await step(modelFile, "load()", () => model.load?.());
-    }
-  };
   try {
-    await Promise.race([attempts(), timeout]);
+    await Promise.race([run(), timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function step<T>(modelFile: string, what: string, run: () => T | Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (cause) {
-    throw failure(modelFile, `${what} failed`, cause);
-  }
-}
-
-function failure(modelFile: string, what: string, cause: unknown): Error {
-  if (cause instanceof ColdframeError) return cause;
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  return new ColdframeError("MODEL_LOAD_FAILED", `${modelFile}: ${what}: ${reason}`, { cause });
-}
-
 // A caller learns that loading failed; why it did is the operator's to know.
-function hideReason(cause: unknown): never {
-  const code = cause instanceof ColdframeError ? cause.code : "MODEL_LOAD_FAILED";
-  throw new ColdframeError(code, "the model could not be loaded; the log has the reason.", { cause });
+function withoutReason(cause: ColdframeError): ColdframeError {
+  return new ColdframeError(cause.code, "the model could not be loaded; the log has the reason.", { cause });
 }
 
 function phaseClock() {

@@ -29,10 +29,8 @@ export interface Settings {
 
 /** What the stub of an artifact knows and the bundle cannot: where it lies and how it was loaded. */
 export interface Artifact {
-  /** Absolute. */
-  readonly dataDir: string;
-  /** Absolute path of bundle.cjs; its source map lies beside it. */
-  readonly bundleFile: string;
+  /** Absolute; holds bundle.cjs with its source map, openapi.json and data/. */
+  readonly folder: string;
   readonly codeCache: "accepted" | "rejected" | "absent";
 }
 

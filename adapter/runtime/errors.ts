@@ -1,51 +1,52 @@
 // Every error Coldframe raises: one class and one table. `code` is the API; the sentence may improve at any time.
-// Where an error is born (its phase) decides what happens to it: a build error ends the command, an init error
-// replaces the environment, an invocation error becomes an answer.
+// Where an error is born decides what happens to it: a build error ends the command, an init error replaces the
+// environment, an invocation error becomes an answer. The numbers are the HTTP status of that answer.
 
-export type Phase = "build" | "init" | "invocation";
+const INIT = {
+  SECRET_MISSING: 503,
+  SECRET_UNDECLARED: 500,
+  MODEL_NOT_EXPORTED: 503,
+  MODEL_NO_PREDICT: 503,
+  MODEL_INVALID: 503,
+  MODEL_LOAD_FAILED: 503,
+  LOAD_TIMEOUT: 503,
+  MODEL_NOT_READY: 503,
+} as const;
 
-interface Row {
-  readonly phase: Phase;
-  /** HTTP status of the answer; absent when nobody is waiting for one. */
-  readonly status?: number;
-  /** Whether the same call may succeed later. */
-  readonly retry?: true;
-}
+const INVOCATION = {
+  // A plain Invoke gets it as its error; no HTTP event is unknown.
+  EVENT_UNKNOWN: 500,
+  ROUTE_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  INPUT_INVALID: 400,
+  INPUT_TOO_LARGE: 413,
+  INPUT_UNSUPPORTED: 415,
+  OUTPUT_INVALID: 500,
+  OUTPUT_TOO_LARGE: 413,
+  MODEL_UNHEALTHY: 503,
+  PREDICT_FAILED: 500,
+  PREDICT_TIMEOUT: 504,
+  STREAM_TIMEOUT: 504,
+  CANCELLED: 499,
+} as const;
 
-const CODES = {
-  CONFIG_NOT_FOUND: { phase: "build" },
-  CONFIG_INVALID: { phase: "build" },
-  CONFIG_UNKNOWN_KEY: { phase: "build" },
-  MODEL_NOT_FOUND: { phase: "build" },
-  MODEL_NOT_EXPORTED: { phase: "build", status: 503 },
-  MODEL_NO_PREDICT: { phase: "build", status: 503 },
-  MODEL_INVALID: { phase: "build", status: 503 },
-  BUNDLE_FAILED: { phase: "build" },
-  ADDON_UNSUPPORTED: { phase: "build" },
-  ARTIFACT_TOO_LARGE: { phase: "build" },
+const STATUS: Readonly<Record<string, number>> = { ...INIT, ...INVOCATION };
 
-  SECRET_MISSING: { phase: "init", status: 503 },
-  SECRET_UNDECLARED: { phase: "init", status: 500 },
-  MODEL_LOAD_FAILED: { phase: "init", status: 503, retry: true },
-  LOAD_TIMEOUT: { phase: "init", status: 503, retry: true },
-  MODEL_NOT_READY: { phase: "init", status: 503, retry: true },
+/** Nobody waits for an answer to these; no bundle contains them. */
+export const BUILD_CODES = [
+  "CONFIG_NOT_FOUND",
+  "CONFIG_INVALID",
+  "CONFIG_UNKNOWN_KEY",
+  "MODEL_NOT_FOUND",
+  "BUNDLE_FAILED",
+  "ADDON_UNSUPPORTED",
+  "ARTIFACT_TOO_LARGE",
+] as const;
 
-  EVENT_UNKNOWN: { phase: "invocation" },
-  ROUTE_NOT_FOUND: { phase: "invocation", status: 404 },
-  METHOD_NOT_ALLOWED: { phase: "invocation", status: 405 },
-  INPUT_INVALID: { phase: "invocation", status: 400 },
-  INPUT_TOO_LARGE: { phase: "invocation", status: 413 },
-  INPUT_UNSUPPORTED: { phase: "invocation", status: 415 },
-  OUTPUT_INVALID: { phase: "invocation", status: 500 },
-  OUTPUT_TOO_LARGE: { phase: "invocation", status: 413 },
-  MODEL_UNHEALTHY: { phase: "invocation", status: 503, retry: true },
-  PREDICT_FAILED: { phase: "invocation", status: 500, retry: true },
-  PREDICT_TIMEOUT: { phase: "invocation", status: 504, retry: true },
-  STREAM_TIMEOUT: { phase: "invocation", status: 504, retry: true },
-  CANCELLED: { phase: "invocation", status: 499 },
-} as const satisfies Record<string, Row>;
+export type ErrorCode = keyof typeof INIT | keyof typeof INVOCATION | (typeof BUILD_CODES)[number];
 
-export type ErrorCode = keyof typeof CODES;
+/** The whole table, by phase: what README's is checked against. */
+export const CODES = { build: BUILD_CODES, init: INIT, invocation: INVOCATION };
 
 /** One problem with one place of the input. `path` is dotted and indexed, as in `items[1].text`; "" is the whole. */
 export interface Issue {
@@ -78,17 +79,14 @@ export class ColdframeError extends Error {
     this.issues = options.issues;
   }
 
-  get phase(): Phase {
-    return CODES[this.code].phase;
-  }
-
-  /** HTTP status, 500 where the table has none. */
+  /** HTTP status; 500 for a code that answers nobody. */
   get status(): number {
-    return (CODES[this.code] as Row).status ?? 500;
+    return STATUS[this.code] ?? 500;
   }
 
-  get retry(): boolean {
-    return (CODES[this.code] as Row).retry ?? false;
+  /** The message and the way out, as a caller may read them. */
+  get sentence(): string {
+    return this.fix ? `${this.message} ${this.fix}` : this.message;
   }
 }
 
@@ -123,18 +121,6 @@ export interface ErrorBody {
 
 /** What a caller may know of an error; the rest is in the log under the same request id. */
 export function errorBody(error: ColdframeError, requestId: string): ErrorBody {
-  const message = error.fix === undefined ? error.message : `${error.message} ${error.fix}`;
-  return {
-    error: {
-      code: error.code,
-      message,
-      request_id: requestId,
-      ...(error.issues === undefined ? undefined : { issues: error.issues }),
-    },
-  };
-}
-
-/** Every code, in table order: what README's error table is checked against. */
-export function errorCodes(): readonly ErrorCode[] {
-  return Object.keys(CODES) as ErrorCode[];
+  const { code, sentence: message, issues } = error;
+  return { error: { code, message, request_id: requestId, ...(issues && { issues }) } };
 }

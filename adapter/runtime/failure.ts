@@ -20,8 +20,7 @@ export function failedReply(thrown: unknown, call: Call, readStack: ReadStack): 
 export function failedError(thrown: unknown, requestId: string, readStack: ReadStack): Error {
   const error = toColdframeError(thrown);
   logFailure(error, requestId, readStack);
-  const message = error.fix === undefined ? error.message : `${error.message} ${error.fix}`;
-  const small = new Error(message.slice(0, MAX_MESSAGE_LENGTH));
+  const small = new Error(error.sentence.slice(0, MAX_MESSAGE_LENGTH));
   small.name = error.code;
   small.stack = `${error.code}: ${small.message}\n    request id ${requestId}`;
   return small;

@@ -3,9 +3,6 @@
 
 import { ColdframeError } from "./errors.ts";
 
-/** How deep typed arrays are looked for; a cycle is deeper, and JSON.stringify refuses it. */
-const MAX_DEPTH = 100;
-
 /**
  * Encode a model's value. Bytes (`Uint8Array`, `ArrayBuffer`) inside it become base64, other typed arrays become
  * arrays of numbers, `undefined` becomes `null`.
@@ -13,7 +10,7 @@ const MAX_DEPTH = 100;
  */
 export function encodeJson(value: unknown): string {
   try {
-    return JSON.stringify(value, holdsBinary(value, 0) ? replaceBinary : undefined) ?? "null";
+    return JSON.stringify(value, holdsBinary(value, []) ? replaceBinary : undefined) ?? "null";
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ColdframeError("OUTPUT_INVALID", `the model returned what JSON cannot hold: ${reason}`, {
@@ -23,24 +20,34 @@ export function encodeJson(value: unknown): string {
 }
 
 // Looked for first because a replacer makes JSON.stringify several times slower, and most outputs have no use for it.
-function holdsBinary(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return false;
+// A cycle ends the search: JSON.stringify finds it again and refuses it.
+function holdsBinary(value: unknown, within: object[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (within.includes(value)) return true;
+  within.push(value);
+  const found = Array.isArray(value) ? value.some((item) => holdsBinary(item, within)) : isBinary(value, within);
+  within.pop();
+  return found;
+}
+
+function isBinary(value: object, within: object[]): boolean {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
-  if (Array.isArray(value)) return value.some((item) => holdsBinary(item, depth + 1));
-  for (const key in value) if (holdsBinary((value as Record<string, unknown>)[key], depth + 1)) return true;
+  // What a toJSON will return is not known yet.
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return !(value instanceof Date);
+  for (const key in value) if (holdsBinary((value as Record<string, unknown>)[key], within)) return true;
   return false;
 }
 
 function replaceBinary(this: unknown, key: string, value: unknown): unknown {
   // A Buffer's own toJSON ran before the replacer saw it: look at what it was.
   const original = (this as Record<string, unknown>)[key];
-  if (original instanceof Uint8Array)
-    return Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString("base64");
-  if (original instanceof ArrayBuffer) return Buffer.from(original).toString("base64");
-  if (original instanceof DataView)
-    return Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString("base64");
-  if (original instanceof BigInt64Array || original instanceof BigUint64Array)
-    return Array.from(original, Number);
-  if (ArrayBuffer.isView(original)) return Array.from(original as Float32Array);
-  return value;
+  if (original instanceof ArrayBuffer) return toBase64(new Uint8Array(original));
+  if (!ArrayBuffer.isView(original)) return value;
+  if (original instanceof Uint8Array || original instanceof DataView) return toBase64(original);
+  return Array.from(original as Float32Array, Number);
+}
+
+/** Bytes as JSON carries them. */
+export function toBase64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("base64");
 }

@@ -22,7 +22,7 @@ export function jsonReply(status: number, value: unknown, headers?: Record<strin
 
 /** The answer to an error, with what its caller may know. */
 export function errorReply(error: ColdframeError, requestId: string): Reply {
-  const headers = error.retry && error.status === 503 ? { "retry-after": "1" } : undefined;
+  const headers = error.status === 503 ? { "retry-after": "1" } : undefined;
   return jsonReply(error.status, errorBody(error, requestId), { "x-request-id": requestId, ...headers });
 }
 

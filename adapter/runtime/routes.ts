@@ -1,13 +1,14 @@
 // The table of routes, the same on every target: a Call comes in, a Reply goes out. Only inference waits for the model.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Call, Reply } from "./call.ts";
 import { readInput } from "./body.ts";
-import type { ColdStart, ReadyModel } from "./cold-start.ts";
-import type { Deployment } from "./contracts.ts";
+import { type ColdStart, notReady, type ReadyModel } from "./cold-start.ts";
+import type { Artifact } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
 import { failedReply } from "./failure.ts";
 import { toInvocation } from "./invocation.ts";
-import { openApiDocument, schemaDocument } from "./openapi.ts";
 import { errorReply, jsonReply, outputReply } from "./reply.ts";
 import type { ReadStack } from "./stack.ts";
 
@@ -19,18 +20,18 @@ type Handler = (call: Call) => Reply | Promise<Reply>;
 type Methods = Readonly<Partial<Record<"GET" | "POST", Handler>>>;
 
 /** @returns one function that answers every call and never rejects before a streamed body begins */
-export function createRoutes(deployment: Deployment, start: ColdStart, readStack: ReadStack): Route {
+export function createRoutes(artifact: Artifact, start: ColdStart, readStack: ReadStack): Route {
   const ready: Handler = async () => {
     await assertHealthy(start);
     return jsonReply(200, { status: "ready" });
   };
   const loaded: Handler = () => {
-    if (start.model === undefined) throw notReady(start);
+    assertLoaded(start);
     return jsonReply(200, { status: "loaded" });
   };
   const alive: Methods = { GET: () => jsonReply(200, { status: "alive" }) };
   const predict: Methods = { POST: (call) => predictReply(call, start) };
-  const schema: Methods = { GET: async (call) => jsonReply(200, schemaDocument(await modelOf(start, call))) };
+  const schema: Methods = { GET: () => document(artifact, "schema.json") };
 
   const paths = new Map<string, Methods>([
     ["/", alive],
@@ -40,10 +41,7 @@ export function createRoutes(deployment: Deployment, start: ColdStart, readStack
     ["/predict", predict],
     ["/invocations", predict],
     ["/schema", schema],
-    [
-      "/openapi.json",
-      { GET: async (call) => jsonReply(200, openApiDocument(deployment, await modelOf(start, call))) },
-    ],
+    ["/openapi.json", { GET: () => document(artifact, "openapi.json") }],
   ]);
   // Truss's paths; any name is served, as there, since one deployment is one model.
   const patterns: readonly (readonly [RegExp, Methods])[] = [
@@ -67,34 +65,28 @@ export function createRoutes(deployment: Deployment, start: ColdStart, readStack
 }
 
 async function predictReply(call: Call, start: ColdStart): Promise<Reply> {
-  const { predict } = start.model ?? (await modelOf(start, call));
+  const { predict } = start.model ?? (await start.wait(call.origin.cancellation));
   const output = await predict(readInput(call), toInvocation(call.origin, call), call.origin.cancellation);
   return outputReply(output, call.headers, call.origin.id);
 }
 
-function modelOf(start: ColdStart, call: Call): Promise<ReadyModel> {
-  return start.wait(new Promise((resolve) => call.origin.cancellation.onCancel(resolve)));
-}
-
 async function assertHealthy(start: ColdStart): Promise<void> {
-  if (start.model === undefined) throw notReady(start);
-  const { instance } = start.model;
+  const { instance } = assertLoaded(start);
   if (instance.isHealthy === undefined) return;
-  let healthy: unknown;
   let cause: unknown;
   try {
-    healthy = await instance.isHealthy();
+    if (await instance.isHealthy()) return;
   } catch (error) {
     cause = error;
   }
-  if (!healthy)
-    throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
+  throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
 }
 
-function notReady(start: ColdStart): ColdframeError {
-  if (start.state === "failed")
-    return new ColdframeError("MODEL_LOAD_FAILED", "the model could not be loaded.");
-  return new ColdframeError("MODEL_NOT_READY", "the model is still loading.", { fix: "Try again shortly." });
+function assertLoaded({ state, model }: ColdStart): ReadyModel {
+  if (model !== undefined) return model;
+  throw state === "failed"
+    ? new ColdframeError("MODEL_LOAD_FAILED", "the model could not be loaded.")
+    : notReady();
 }
 
 // SageMaker's and the load balancers' reading: 204 is "alive, not yet".
@@ -102,6 +94,16 @@ async function ping(start: ColdStart): Promise<Reply> {
   if (start.state === "loading") return { status: 204, headers: {}, body: undefined };
   await assertHealthy(start);
   return jsonReply(200, { status: "ready" });
+}
+
+// Written by the build: what turns schemas into documents has no business in a bundle.
+function document({ folder }: Artifact, name: string): Reply {
+  try {
+    const body = readFileSync(join(folder, name), "utf8");
+    return { status: 200, headers: { "content-type": "application/json" }, body };
+  } catch (cause) {
+    throw new ColdframeError("ROUTE_NOT_FOUND", `this deployment was built without ${name}.`, { cause });
+  }
 }
 
 function unknownPath(path: string): ColdframeError {

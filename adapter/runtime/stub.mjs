@@ -31,10 +31,6 @@ const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejecte
 const bundle = { exports: {} };
 script.runInThisContext()(bundle.exports, createRequire(bundleFile), bundle, bundleFile, folder);
 
-export const { stream, buffered, ready } = bundle.exports.start({
-  dataDir: `${folder}/data`,
-  bundleFile,
-  codeCache,
-});
+export const { stream, buffered, ready } = bundle.exports.start({ folder, codeCache });
 
 await ready;

@@ -10,6 +10,8 @@ import { type LambdaContext, lambda } from "../../adapter/runtime/targets/lambda
 export interface FunctionOptions {
   readonly settings?: Partial<Settings>;
   readonly config?: Record<string, unknown>;
+  /** The artifact's folder. */
+  readonly folder?: string;
 }
 
 /** Start a function around `Model`, as the generated entry would. */
@@ -30,8 +32,7 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
     events: [functionUrl, direct],
   };
   const handlers = lambda(deployment, {
-    dataDir: "/data",
-    bundleFile: "/nowhere/bundle.cjs",
+    folder: options.folder ?? "/nowhere",
     codeCache: "absent",
   });
   handlers.ready.catch(() => {});

@@ -3,6 +3,7 @@
 
 import type { Call, Reply } from "../call.ts";
 import type { HttpSource, Prelude } from "../contracts.ts";
+import { toBase64 } from "../json.ts";
 
 /** What is read of a payload 2.0 event. */
 interface FunctionUrlEvent {
@@ -73,8 +74,4 @@ function withoutStage(path: string, stage: string | undefined): string {
 function decode({ body, isBase64Encoded }: FunctionUrlEvent): string | Uint8Array {
   if (body === undefined) return "";
   return isBase64Encoded === true ? Buffer.from(body, "base64") : body;
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

@@ -1,7 +1,7 @@
 // Results as the buffered wire takes them: whole, as JSON, and at most 6 MB. Said here, before the platform would
 // answer with its own Function.ResponseSizeTooLarge.
 
-import { type Call, isStream, type Reply } from "../call.ts";
+import { type Call, isStream } from "../call.ts";
 import type { HttpSource } from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
 import { failedReply } from "../failure.ts";

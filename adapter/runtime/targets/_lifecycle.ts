@@ -15,8 +15,8 @@ export async function initPhase(start: ColdStart, readStack: ReadStack): Promise
   try {
     await start.initialised;
   } catch (thrown) {
-    const { code, message, fix, cause } = toInitError(thrown);
-    const error = new ColdframeError(code, fix === undefined ? message : `${message} ${fix}`);
+    const { code, sentence, cause } = toInitError(thrown);
+    const error = new ColdframeError(code, sentence);
     error.stack = `${error.name}: ${error.message}\n${readStack(cause ?? thrown)}`;
     throw error;
   } finally {

@@ -40,8 +40,8 @@ const ANSWER_MARGIN_MS = 250;
 /** Start loading the model, and be ready to answer. */
 export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandlers {
   const start = beginColdStart(deployment, artifact);
-  const readStack = stackReader(artifact.bundleFile);
-  const route = createRoutes(deployment, start, readStack);
+  const readStack = stackReader(`${artifact.folder}/bundle.cjs`);
+  const route = createRoutes(artifact, start, readStack);
   const active = new Set<Cancellation>();
   unloadOnShutdown(start, active);
   let isFirst = true;
@@ -83,8 +83,7 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
     finish: (output: Output) => Promise<T>,
   ) {
     try {
-      const { predict } =
-        start.model ?? (await start.wait(new Promise((resolve) => origin.cancellation.onCancel(resolve))));
+      const { predict } = start.model ?? (await start.wait(origin.cancellation));
       return await finish(await predict(input, toInvocation(origin, undefined, event), origin.cancellation));
     } catch (error) {
       throw failedError(error, origin.id, readStack);
