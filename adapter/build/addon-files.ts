@@ -1,0 +1,166 @@
+// Chooses what of a native package is copied beside the bundle: the JavaScript that is reached, package.json, and the
+// machine code for Lambda's Linux, glibc and the function's processor. Everything else is left at home.
+
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { ColdframeError } from "../runtime/errors.ts";
+import { isNative } from "./addon-boundary.ts";
+import type { Trace } from "./addon-trace.ts";
+import { findPackage, type Package, packageOf } from "./packages.ts";
+import {
+  type Cpu,
+  isBindingName,
+  LAMBDA_GLIBC_MINOR,
+  platformOf,
+  readMachineCode,
+  suits,
+} from "./platform.ts";
+
+/** Machine code by its name; `libvips-cpp.so.42.17` has its version behind. */
+const MACHINE_CODE = /\.(node|dll|dylib|wasm)$|\.so(\.\d+)*$/;
+const CODE = /\.([cm]?js|json)$/;
+
+/** One package that is copied, and what of it. */
+export interface AddonPackage {
+  readonly package: Package;
+  /** Absolute paths. */
+  readonly files: readonly string[];
+  /** Packages its code loads. */
+  readonly needs: readonly Package[];
+}
+
+/**
+ * Everything the trace reached, package by package, with machine code added.
+ * @throws ADDON_UNSUPPORTED when a package has none for Linux, glibc and `cpu`
+ */
+export function chooseAddonFiles(trace: Trace, cpu: Cpu): Map<string, AddonPackage> {
+  const chosen = new Map<string, AddonPackage>();
+  for (const [file, loads] of trace) {
+    const owner = packageOf(file);
+    // A package of binaries for another platform, reached through a branch that is never taken.
+    if (owner === undefined || (isBindingName(owner.name) && !suits(owner.name, cpu))) continue;
+    const before = chosen.get(owner.folder);
+    const others = loads
+      .map(packageOf)
+      .filter((found) => found !== undefined && found.folder !== owner.folder);
+    const needs = [...(before?.needs ?? []), ...(others as Package[])];
+    chosen.set(owner.folder, { package: owner, files: [...(before?.files ?? []), file], needs });
+  }
+  for (const addon of [...chosen.values()]) {
+    if (!isNative(addon.package)) continue;
+    refuseKnownCrashes(addon.package, cpu);
+    const bindings = bindingPackages(addon.package, cpu);
+    const own = machineCode(addon.package, cpu);
+    if (bindings.length === 0 && !own.some((file) => file.endsWith(".node")))
+      throw nothingFor(addon.package, cpu);
+    const { folder } = addon.package;
+    chosen.set(folder, { ...addon, files: [...addon.files, ...own], needs: [...addon.needs, ...bindings] });
+    for (const binding of bindings) {
+      const files = [
+        ...listFiles(binding.folder).filter((file) => CODE.test(file)),
+        ...machineCode(binding, cpu),
+      ];
+      chosen.set(binding.folder, { package: binding, files, needs: bindings });
+    }
+  }
+  return withManifests(chosen);
+}
+
+/** The installed packages of binaries that `parent` loads on Linux, glibc and `cpu`. */
+function bindingPackages(parent: Package, cpu: Cpu): Package[] {
+  const names = Object.keys(parent.manifest.optionalDependencies ?? {}).filter(isBindingName);
+  const wanted = names.filter((name) => suits(name, cpu));
+  if (names.length > 0 && wanted.length === 0) throw nothingFor(parent, cpu);
+  return wanted.map((name) => {
+    const found = findPackage(name, parent.folder);
+    if (found !== undefined) return found;
+    throw new ColdframeError(
+      "ADDON_UNSUPPORTED",
+      `${parent.name} needs ${name} on Lambda, which is not installed.`,
+      {
+        fix: `Run \`npm install --os=linux --cpu=${cpu} --libc=glibc ${parent.name}\` before the build; it replaces those of this machine.`,
+      },
+    );
+  });
+}
+
+function machineCode(owner: Package, cpu: Cpu): string[] {
+  return listFiles(owner.folder).filter((file) => {
+    const name = relative(owner.folder, file);
+    // The package's own name counts too: @img/sharp-linux-arm64 holds lib/sharp.node.
+    if (!MACHINE_CODE.test(name) || !suits(`${owner.name}/${name}`, cpu)) return false;
+    if (name.endsWith(".wasm")) return true;
+    const code = readMachineCode(file);
+    if (code.cpu !== cpu || code.musl) return false;
+    if (code.glibcMinor <= LAMBDA_GLIBC_MINOR) return true;
+    const needs = `${owner.name}: ${name} needs glibc 2.${code.glibcMinor}`;
+    throw new ColdframeError("ADDON_UNSUPPORTED", `${needs}, Lambda has 2.${LAMBDA_GLIBC_MINOR}.`, {
+      fix: `Install it on Amazon Linux 2023: ${inContainer(cpu)}`,
+    });
+  });
+}
+
+function nothingFor(owner: Package, cpu: Cpu): ColdframeError {
+  const files = listFiles(owner.folder).filter((file) => file.endsWith(".node"));
+  const found = new Set([
+    ...Object.keys(owner.manifest.optionalDependencies ?? {})
+      .filter(isBindingName)
+      .map(sayPlatform),
+    ...files.map((file) => describeFile(file, relative(owner.folder, file))),
+  ]);
+  const has =
+    found.size === 0
+      ? "has no native file; its install script did not run"
+      : `is built for ${[...found].join(", ")}`;
+  return new ColdframeError(
+    "ADDON_UNSUPPORTED",
+    `${owner.name} ${owner.version} ${has}; Lambda needs linux ${cpu} with glibc.`,
+    { fix: `Install it for that platform: ${inContainer(cpu)}` },
+  );
+}
+
+function inContainer(cpu: Cpu): string {
+  const platform = cpu === "x64" ? "linux/amd64" : "linux/arm64";
+  return `\`docker run --rm --platform ${platform} --entrypoint npm -v "$PWD":/work -w /work public.ecr.aws/lambda/nodejs:24 ci\`.`;
+}
+
+function describeFile(file: string, name: string): string {
+  const { cpu, musl } = readMachineCode(file);
+  return cpu === "other" ? sayPlatform(name) : `linux ${cpu}${musl ? " musl" : ""}`;
+}
+
+function sayPlatform(name: string): string {
+  const { os, cpu, musl } = platformOf(name);
+  const said = [...os, ...cpu, ...(musl ? ["musl"] : [])].join(" ");
+  return said === "" ? `another platform (${name})` : said;
+}
+
+/** Source: microsoft/onnxruntime; the arm64 builds of these versions abort at load on Lambda's Graviton. */
+function refuseKnownCrashes({ name, version }: Package, cpu: Cpu): void {
+  if (name !== "onnxruntime-node" || cpu !== "arm64" || !/^1\.2[12]\./.test(version)) return;
+  throw new ColdframeError("ADDON_UNSUPPORTED", `onnxruntime-node ${version} crashes on arm64 Lambda.`, {
+    fix: "Run `npm install onnxruntime-node@latest` (1.23 or later), or set serverless.architecture: x86_64.",
+  });
+}
+
+/** Every package.json between a file and its package's root: an inner one decides between ESM and CommonJS. */
+function withManifests(chosen: Map<string, AddonPackage>): Map<string, AddonPackage> {
+  for (const [folder, addon] of chosen) {
+    const manifests = new Set([join(folder, "package.json")]);
+    for (const file of addon.files) {
+      for (let at = dirname(file); at.startsWith(folder + sep); at = dirname(at)) {
+        if (existsSync(join(at, "package.json"))) manifests.add(join(at, "package.json"));
+      }
+    }
+    chosen.set(folder, { ...addon, files: [...new Set([...addon.files, ...manifests])].toSorted() });
+  }
+  return chosen;
+}
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : listFiles(path);
+    return entry.isFile() || entry.isSymbolicLink() ? [path] : [];
+  });
+}

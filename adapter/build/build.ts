@@ -1,0 +1,190 @@
+// config.yaml -> artifact, step by step. Each step is a file of this folder; see DESIGN and adapter/README for what the
+// artifact holds.
+
+import { writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { checkSize, fillArtifact, type FileSize, measure, megabytes, stage } from "./artifact.ts";
+import { type Bundle, type Bundler, createBundler } from "./bundle.ts";
+import { type Inspection, inspectBundle } from "./code-cache.ts";
+import { type LoadedConfig, readConfig } from "./config.ts";
+import { listData } from "./data-files.ts";
+import { deploymentText } from "./deployment.ts";
+import { writeEntry } from "./entry.ts";
+import { findModel } from "./model-file.ts";
+import { openApiDocument, schemaDocument } from "./openapi.ts";
+import type { Cpu } from "./platform.ts";
+import { writeZip } from "./zip.ts";
+
+/** Larger zips reach Lambda only through S3. */
+const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
+
+export interface BuildOptions {
+  /** The folder with config.yaml. */
+  project: string;
+  /** Default: <project>/dist; of an incremental build <project>/.coldframe/dev, so that dist/ stays deployable. */
+  outDir?: string;
+  /** Instead of serverless.architecture. */
+  architecture?: "arm64" | "x86_64";
+  /** Default: true. */
+  zip?: boolean;
+  /** Default: true. */
+  codeCache?: boolean;
+  onStep?: (step: string) => void;
+}
+
+export interface BuildReport {
+  /** Absolute: <outDir>/lambda. */
+  directory: string;
+  zip?: { path: string; bytes: number };
+  unzippedBytes: number;
+  bundleBytes: number;
+  architecture: "arm64" | "x86_64";
+  codeCache: "made" | "absent";
+  /** The ten largest files; paths relative to `directory`. */
+  largest: { path: string; bytes: number }[];
+  warnings: string[];
+  milliseconds: number;
+  /** Absolute paths that, when changed, change the artifact; data_dir stands for its files. npm packages are left out. */
+  inputs: string[];
+}
+
+/**
+ * Build a project. The last artifact stays as it is unless all goes well.
+ * @throws every code of phase "build", MODEL_NOT_EXPORTED, MODEL_NO_PREDICT, MODEL_INVALID
+ */
+export async function build(options: BuildOptions): Promise<BuildReport> {
+  const incremental = await createIncrementalBuild({
+    zip: true,
+    codeCache: true,
+    outDir: join(options.project, "dist"),
+    ...options,
+  });
+  try {
+    return await incremental.rebuild();
+  } finally {
+    await incremental.dispose();
+  }
+}
+
+/** A build that is repeated while its project is edited. */
+export interface IncrementalBuild {
+  /** Reads config.yaml again too. @throws as `build` does */
+  rebuild(): Promise<BuildReport>;
+  dispose(): Promise<void>;
+}
+
+/** Keep a project's bundler warm; no zip and no code cache by default. Nothing is read before the first `rebuild`. */
+export async function createIncrementalBuild(options: BuildOptions): Promise<IncrementalBuild> {
+  const outDir = resolve(options.outDir ?? join(options.project, ".coldframe", "dev"));
+  const step = options.onStep ?? (() => {});
+  const quick = !options.zip && !options.codeCache;
+  const bundlers = warmBundlers();
+
+  async function rebuild(): Promise<BuildReport> {
+    const started = performance.now();
+    step("read config.yaml");
+    const loaded = load(options);
+    step(`bundle ${loaded.modelFile}`);
+    const bundle = await (await bundlers.get(loaded, writeEntry(loaded))).bundle();
+    const staging = await stage(outDir);
+    try {
+      step("copy addons and data");
+      await fillArtifact(staging.directory, bundle, listData(loaded, outDir), quick);
+      step("inspect the model");
+      const inspection = await inspectBundle(
+        staging.directory,
+        loaded,
+        cpuOf(loaded),
+        options.codeCache ?? false,
+      );
+      const sizes = await writeDocuments(staging.directory, loaded, inspection);
+      step("zip");
+      const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
+      await staging.swapIn();
+      return report(started, outDir, loaded, bundle, inspection, sizes, zipBytes);
+    } finally {
+      await staging.discard();
+    }
+  }
+
+  return { rebuild, dispose: bundlers.dispose };
+}
+
+/** One bundler, made anew when config.yaml changes what it was made for. */
+function warmBundlers() {
+  let warm: { key: string; bundler: Bundler } | undefined;
+  async function get(loaded: LoadedConfig, entry: string): Promise<Bundler> {
+    const key = `${loaded.config.serverless.runtime} ${cpuOf(loaded)}`;
+    if (warm?.key !== key) {
+      await warm?.bundler.dispose();
+      warm = { key, bundler: await createBundler(loaded, entry, cpuOf(loaded)) };
+    }
+    return warm.bundler;
+  }
+  return { get, dispose: async () => warm?.bundler.dispose() };
+}
+
+function load({ project, architecture }: BuildOptions): LoadedConfig {
+  const loaded = readConfig(project);
+  findModel(loaded);
+  if (architecture === undefined) return loaded;
+  const serverless = { ...loaded.config.serverless, architecture };
+  return { ...loaded, config: { ...loaded.config, serverless } };
+}
+
+/** schema.json, openapi.json and deployment.json. @throws ARTIFACT_TOO_LARGE */
+async function writeDocuments(
+  directory: string,
+  { config }: LoadedConfig,
+  inspection: Inspection,
+): Promise<FileSize[]> {
+  const { facts, cachedBy } = inspection;
+  if (facts !== undefined) {
+    await writeFile(join(directory, "schema.json"), JSON.stringify(schemaDocument(facts)));
+    await writeFile(join(directory, "openapi.json"), JSON.stringify(openApiDocument(config, facts)));
+  }
+  const sizes = await measure(directory);
+  const otherBytes = checkSize(sizes);
+  const dataBytes = sizes.reduce((sum, { path, bytes }) => sum + (path.startsWith("data/") ? bytes : 0), 0);
+  await writeFile(
+    join(directory, "deployment.json"),
+    deploymentText(config, { dataBytes, otherBytes, cachedBy }),
+  );
+  return measure(directory);
+}
+
+function report(
+  started: number,
+  outDir: string,
+  { project, config, warnings }: LoadedConfig,
+  bundle: Bundle,
+  inspection: Inspection,
+  sizes: readonly FileSize[],
+  zipBytes: number | undefined,
+): BuildReport {
+  const path = join(outDir, "lambda.zip");
+  const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
+  return {
+    directory: join(outDir, "lambda"),
+    ...(zipBytes !== undefined && { zip: { path, bytes: zipBytes } }),
+    unzippedBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    bundleBytes: bundle.code.length,
+    architecture: config.serverless.architecture,
+    codeCache: inspection.cachedBy === undefined ? "absent" : "made",
+    largest: sizes.slice(0, 10),
+    warnings: [
+      ...warnings,
+      ...bundle.warnings,
+      ...inspection.warnings,
+      ...(large
+        ? [`lambda.zip has ${megabytes(zipBytes)}, allowed for a direct upload 50 MB; upload it through S3.`]
+        : []),
+    ],
+    milliseconds: Math.round(performance.now() - started),
+    inputs: [join(project, "config.yaml"), join(project, config.data_dir), ...bundle.inputs],
+  };
+}
+
+function cpuOf({ config }: LoadedConfig): Cpu {
+  return config.serverless.architecture === "arm64" ? "arm64" : "x64";
+}

@@ -1,0 +1,162 @@
+// Reads <project>/config.yaml and hands out what the build needs of it, checked and with defaults. The keys are in
+// config-schema.ts, the wording of refusals in config-problems.ts; the rules here are those that span several keys.
+
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { type Document, LineCounter, parseDocument } from "yaml";
+import type { Settings } from "../runtime/contracts.ts";
+import { ColdframeError } from "../runtime/errors.ts";
+import { secretVariable } from "../runtime/secrets.ts";
+import { configError, type Problem, toProblems } from "./config-problems.ts";
+import { type Config, configSchema, toMegabytes } from "./config-schema.ts";
+import { checkEnvironment } from "./environment.ts";
+import { eventNames } from "./runtime-files.ts";
+
+/** One project's config.yaml. */
+export interface LoadedConfig {
+  /** Absolute. */
+  readonly project: string;
+  readonly config: Config;
+  readonly settings: Settings;
+  /** Relative to the project, with "/": `model/model.ts`. */
+  readonly modelFile: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Read and check config.yaml.
+ * @throws CONFIG_NOT_FOUND; CONFIG_INVALID or CONFIG_UNKNOWN_KEY with every problem of the file in `issues`
+ */
+export function readConfig(project: string): LoadedConfig {
+  const root = resolve(project);
+  const { document, lines } = parse(readText(root));
+  const schema = configSchema(basename(root), eventNames());
+  const written = withoutEmptySections(document.toJS() ?? {});
+  const result = schema.safeParse(written);
+  const problems = [
+    ...(result.success ? [] : toProblems(result.error, schema, written)),
+    ...crossChecks(result.success ? result.data : (written as Partial<Config>)),
+  ];
+  if (problems.length > 0 || !result.success) throw configError(problems, document, lines);
+  const config = result.data;
+  return {
+    project: root,
+    config,
+    settings: toSettings(config),
+    modelFile: join(config.model_module_dir, config.model_class_filename).replaceAll("\\", "/"),
+    warnings: [
+      ...document.warnings.map((warning) => `config.yaml: ${warning.message}`),
+      ...cpuWarning(config),
+    ],
+  };
+}
+
+function readText(project: string): string {
+  const file = join(project, "config.yaml");
+  if (existsSync(file)) return readFileSync(file, "utf8");
+  const misnamed = ["config.yml", "Config.yaml", "config.json"].find((name) =>
+    existsSync(join(project, name)),
+  );
+  throw new ColdframeError(
+    "CONFIG_NOT_FOUND",
+    `no config.yaml in ${project}${misnamed ? `, but ${misnamed}` : ""}.`,
+    {
+      fix:
+        misnamed === undefined
+          ? "Run the command in a project's folder or name one; `coldframe init` makes a new project."
+          : `Rename ${misnamed} to config.yaml.`,
+    },
+  );
+}
+
+function parse(text: string): { document: Document; lines: LineCounter } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length === 0) return { document, lines };
+  const issues = document.errors.map((error) => {
+    const { line, col } = lines.linePos(error.pos[0]);
+    const key = text.slice(error.pos[0]).match(/^[^\s:]+/)?.[0];
+    const sentence =
+      error.code === "DUPLICATE_KEY"
+        ? `${key}: found twice, allowed once`
+        : error.message.replace(/; please use .*/, ", allowed one");
+    return { path: "", message: `config.yaml:${line}:${col}: ${sentence}` };
+  });
+  throw new ColdframeError("CONFIG_INVALID", issues.map((issue) => issue.message).join("\n"), { issues });
+}
+
+/** Keys of a free map may be null; anywhere else an empty value means that the key is not set. */
+const FREE_MAPS = new Set(["model_metadata", "environment_variables", "secrets"]);
+
+function withoutEmptySections(value: unknown, depth = 0): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const entries = Object.entries(value).filter(([, child]) => child !== null);
+  return Object.fromEntries(
+    entries.map(([key, child]) => [
+      key,
+      depth === 0 && FREE_MAPS.has(key) ? child : withoutEmptySections(child, depth + 1),
+    ]),
+  );
+}
+
+/** Rules over more than one key. Run on an invalid config too, so that all problems are told at once. */
+function crossChecks(config: Partial<Config>): Problem[] {
+  const problems: Problem[] = [
+    ...checkEnvironment(config.environment_variables),
+    ...checkSecretNames(config.secrets),
+  ];
+  for (const key of ["weights", "external_data", "model_cache"] as const) {
+    const list = config[key];
+    if (Array.isArray(list) && list.length > 0) {
+      const sentence =
+        "fetching weights is not in this version; put the files in data/ meanwhile and remove this key.";
+      problems.push({ path: [key], sentence });
+    }
+  }
+  const memory = toMegabytes(
+    typeof config.resources?.memory === "string" ? config.resources.memory : undefined,
+  );
+  if (memory !== undefined && config.resources !== undefined && (memory < 128 || memory > 10_240)) {
+    const sentence = `found ${JSON.stringify(config.resources.memory)} (${memory} MB), allowed 128 to 10240 MB`;
+    problems.push({ path: ["resources", "memory"], sentence });
+  }
+  return problems;
+}
+
+function checkSecretNames(secrets: unknown): Problem[] {
+  if (secrets === null || typeof secrets !== "object" || Array.isArray(secrets)) return [];
+  const owners = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const name of Object.keys(secrets)) {
+    const variable = secretVariable(name);
+    const owner = owners.get(variable);
+    if (owner === undefined) owners.set(variable, name);
+    else
+      problems.push({
+        path: ["secrets", name],
+        sentence: `reads ${variable}, as "${owner}" does; rename one.`,
+      });
+  }
+  return problems;
+}
+
+/** Lambda has no CPU setting: a Truss config that asks for more cores than its memory brings should know. */
+function cpuWarning(config: Config): string[] {
+  const { cpu } = config.resources;
+  if (cpu === undefined) return [];
+  const cores = typeof cpu === "string" && cpu.endsWith("m") ? Number.parseFloat(cpu) / 1000 : Number(cpu);
+  const wanted = Math.min(10_240, Math.ceil(cores * 1769));
+  if (wanted <= config.serverless.memory) return [];
+  return [`resources.cpu: Lambda gives CPU by memory; ${cores} cores need serverless.memory: ${wanted}.`];
+}
+
+function toSettings(config: Config): Settings {
+  return {
+    modelName: config.model_name,
+    className: config.model_class_name,
+    predictConcurrency: config.runtime.predict_concurrency,
+    streamingReadTimeoutMs: config.runtime.streaming_read_timeout * 1000,
+    loadTimeoutMs: config.runtime.load_timeout_seconds * 1000,
+    secrets: config.secrets,
+  };
+}

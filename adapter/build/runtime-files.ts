@@ -1,0 +1,40 @@
+// Where our own files lie. The same source runs from the repository (.ts) and from the published package (.js, in
+// dist/), so every path is relative to this file and has this file's extension.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, extname, join, resolve } from "node:path";
+
+const EXTENSION = extname(import.meta.filename);
+const ADAPTER = resolve(import.meta.dirname, "..");
+
+/** Absolute path of a module of adapter/, named without its extension: `runtime/targets/lambda`. */
+export function adapterFile(name: string): string {
+  return join(ADAPTER, `${name}${EXTENSION}`);
+}
+
+/** Absolute path of the adapter's folder. */
+export function adapterFolder(): string {
+  return ADAPTER;
+}
+
+/** index.mjs of every artifact. */
+export function stubFile(): string {
+  return join(ADAPTER, "runtime", "stub.mjs");
+}
+
+/** The legal values of `serverless.events`: the files of runtime/events/ that do not begin with "_". */
+export function eventNames(): readonly string[] {
+  return readdirSync(join(ADAPTER, "runtime", "events"))
+    .filter((name) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts") && !name.startsWith("_"))
+    .map((name) => name.slice(0, -EXTENSION.length))
+    .toSorted();
+}
+
+/** The version in our package.json. */
+export function coldframeVersion(): string {
+  for (let folder = ADAPTER; ; folder = dirname(folder)) {
+    const file = join(folder, "package.json");
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+    if (folder === dirname(folder)) throw new Error(`no package.json above ${ADAPTER}`);
+  }
+}
