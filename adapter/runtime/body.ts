@@ -4,6 +4,10 @@
 import type { Call } from "./call.ts";
 import { ColdframeError } from "./errors.ts";
 
+// curl -d says x-www-form-urlencoded of whatever it sends, and what it sends to a model is JSON.
+const JSON_TYPE = /^application\/(json|x-www-form-urlencoded)$|\+json$/;
+const TEXT_TYPE = /^text\//;
+const BYTES_TYPE = /^(application\/octet-stream$|image\/|audio\/)/;
 const ALLOWED = "application/json, text/*, application/octet-stream, image/*, audio/*";
 
 /**
@@ -11,59 +15,47 @@ const ALLOWED = "application/json, text/*, application/octet-stream, image/*, au
  * is `undefined`.
  * @throws INPUT_INVALID for malformed JSON or text, INPUT_UNSUPPORTED for another media type or encoding
  */
-export function readInput(call: Call): unknown {
-  const header = call.headers["content-type"] ?? "application/json";
-  const end = header.indexOf(";");
-  const type = (end < 0 ? header : header.slice(0, end)).trim().toLowerCase();
-  const encoding = call.headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") {
-    throw new ColdframeError("INPUT_UNSUPPORTED", `content-encoding "${encoding}" is not supported.`, {
-      fix: "Send the body uncompressed.",
-    });
-  }
-  const body = call.body();
+export function readInput({ headers, body: readBody }: Call): unknown {
+  const [type = "", ...parameters] = (headers["content-type"] ?? "application/json").split(";");
+  const name = type.trim().toLowerCase();
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw unsupported(`content-encoding ${encoding}`, "identity");
+  const body = readBody();
   if (body.length === 0) return undefined;
-  // curl -d says x-www-form-urlencoded of whatever it sends, and what it sends to a model is JSON.
-  if (type === "application/json" || type === "application/x-www-form-urlencoded" || type.endsWith("+json")) {
-    return parseJson(toText(body, header), type);
-  }
-  if (type.startsWith("text/")) return toText(body, header);
-  if (type === "application/octet-stream" || type.startsWith("image/") || type.startsWith("audio/")) {
-    return typeof body === "string" ? Buffer.from(body) : body;
-  }
-  throw new ColdframeError("INPUT_UNSUPPORTED", `content-type "${type}" is not one of ${ALLOWED}.`);
+  if (BYTES_TYPE.test(name)) return typeof body === "string" ? Buffer.from(body) : body;
+  if (TEXT_TYPE.test(name)) return toText(body, parameters);
+  if (JSON_TYPE.test(name)) return parseJson(toText(body, parameters), name);
+  throw unsupported(`content-type ${name}`, ALLOWED);
 }
 
-function toText(body: string | Uint8Array, contentType: string): string {
-  if (typeof body === "string") return body.charCodeAt(0) === 0xfeff ? body.slice(1) : body;
-  const charset = /;\s*charset="?([^";\s]+)/i.exec(contentType)?.[1] ?? "utf-8";
+function toText(body: string | Uint8Array, parameters: readonly string[]): string {
+  if (typeof body === "string") return body.replace(/^\ufeff/, "");
+  const charset = /charset="?([^"\s]+)/i.exec(parameters.join(";"))?.[1] ?? "utf-8";
   let decoder: TextDecoder;
   try {
     decoder = new TextDecoder(charset, { fatal: true });
-  } catch (cause) {
-    throw new ColdframeError("INPUT_UNSUPPORTED", `charset "${charset}" is not known.`, {
-      fix: "Send UTF-8.",
-      cause,
-    });
+  } catch {
+    throw unsupported(`charset ${charset}`, "utf-8");
   }
-  try {
-    return decoder.decode(body);
-  } catch (cause) {
-    throw new ColdframeError("INPUT_INVALID", `the body is not valid ${charset}.`, { cause });
-  }
+  return orInvalid(`valid ${charset}`, () => decoder.decode(body));
 }
 
 function parseJson(text: string, type: string): unknown {
+  return orInvalid(type.endsWith("json") ? "valid JSON" : `valid JSON, and ${type} is read as JSON`, () =>
+    JSON.parse(text),
+  );
+}
+
+function orInvalid<T>(what: string, read: () => T): T {
   try {
-    return JSON.parse(text);
+    return read();
   } catch (cause) {
-    const reason = (cause as Error).message;
-    throw new ColdframeError("INPUT_INVALID", `the body is not valid JSON: ${reason}.`, {
-      fix:
-        type === "application/x-www-form-urlencoded"
-          ? "Send JSON with `content-type: application/json`; forms are not read."
-          : "Send JSON, or name the body's own content-type.",
+    throw new ColdframeError("INPUT_INVALID", `the body is not ${what}: ${(cause as Error).message}.`, {
       cause,
     });
   }
+}
+
+function unsupported(found: string, allowed: string): ColdframeError {
+  return new ColdframeError("INPUT_UNSUPPORTED", `${found} is not supported, only ${allowed}.`);
 }

@@ -52,18 +52,28 @@ export function isStream(body: Body): body is AsyncIterable<string | Uint8Array>
 }
 
 /**
- * Why and when an invocation ends early. The AbortSignal is built on first use: most models never look at it, and
- * building one costs more than the rest of a call's bookkeeping.
+ * Why and when an invocation ends early. Its timer starts when somebody first listens, and the AbortSignal is built on
+ * first use: a model that answers at once pays for neither.
  */
 export class Cancellation {
+  #deadline: number | undefined;
+  #tooLate: (() => Error) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
   #listeners: ((reason: Error) => void)[] = [];
 
+  /** @param deadline when to cancel with what `tooLate` returns, in milliseconds since the epoch; default: never */
+  constructor(deadline?: number, tooLate?: () => Error) {
+    this.#deadline = deadline;
+    this.#tooLate = tooLate;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+      const controller = new AbortController();
+      this.#controller = controller;
+      this.onCancel((reason) => controller.abort(reason));
     }
     return this.#controller.signal;
   }
@@ -74,15 +84,25 @@ export class Cancellation {
 
   /** Run `listener` when the invocation ends early; at once when it already has. */
   onCancel(listener: (reason: Error) => void): void {
-    if (this.#reason === undefined) this.#listeners.push(listener);
-    else listener(this.#reason);
+    if (this.#reason !== undefined) {
+      listener(this.#reason);
+      return;
+    }
+    this.#listeners.push(listener);
+    const [deadline, tooLate] = [this.#deadline, this.#tooLate];
+    if (deadline && tooLate) this.#timer ??= setTimeout(() => this.cancel(tooLate()), deadline - Date.now());
   }
 
   /** The first reason stays. */
   cancel(reason: Error): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#controller?.abort(reason);
+    this.end();
     for (const listener of this.#listeners.splice(0)) listener(reason);
+  }
+
+  /** The invocation is over: nothing is cancelled by time any more. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -6,7 +6,7 @@ import type { Cancellation } from "./call.ts";
 import type { Artifact, Deployment } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
 import { writeLog } from "./log.ts";
-import { checkMembers, findModelClass } from "./model-class.ts";
+import { checkInstance, findModelClass } from "./model-class.ts";
 import { createPredict, type LoadedModel, type Predict } from "./predict.ts";
 import { readSecrets } from "./secrets.ts";
 
@@ -121,7 +121,7 @@ async function load(deployment: Deployment, artifact: Artifact): Promise<ReadyMo
     environment,
   };
   const instance = await step("the constructor", () => new Model(context));
-  checkMembers(instance, Model, modelFile);
+  checkInstance(instance, modelFile);
   clock.lap("construct");
   if (environment && instance.setupEnvironment) {
     await step("setupEnvironment()", () => instance.setupEnvironment?.(environment));
@@ -165,22 +165,18 @@ function withoutReason(cause: ColdframeError): ColdframeError {
 }
 
 function phaseClock() {
-  const phases: Record<string, number> = { boot: round(performance.now()) };
+  const round = (milliseconds: number) => Math.round(milliseconds * 10) / 10;
   let last = performance.now();
+  // From the spawn of the process to here: Node's own start, the runtime client, and the bundle.
+  const phases: Record<string, number> = { boot: round(last) };
   return {
     lap(phase: string) {
-      const now = performance.now();
-      phases[phase] = round(now - last);
-      last = now;
+      phases[phase] = round(-last + (last = performance.now()));
     },
     report(fields: Record<string, unknown>) {
       writeLog("info", "cold start", { phases, total_ms: round(performance.now()), ...fields });
     },
   };
-}
-
-function round(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -19,21 +19,21 @@ export function withHeartbeat(
       pending ??= events.next();
       const current = pending;
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => resolve({ done: false, value: SSE_HEARTBEAT }), everyMs);
-        const settle = () => {
+        let open = true;
+        const timer = setTimeout(() => {
+          open = false;
+          resolve({ done: false, value: SSE_HEARTBEAT });
+        }, everyMs);
+        // After a heartbeat the event stays pending, also when it comes before the next call, which delivers it.
+        const settle = (deliver: () => void) => {
+          if (!open) return;
           clearTimeout(timer);
           pending = undefined;
+          deliver();
         };
-        // After a heartbeat this does nothing, and the next call, which waits for the same event, delivers it.
         current.then(
-          (result) => {
-            settle();
-            resolve(result);
-          },
-          (error) => {
-            settle();
-            reject(error);
-          },
+          (result) => settle(() => resolve(result)),
+          (error) => settle(() => reject(error)),
         );
       });
     },

@@ -5,60 +5,43 @@ import type { Call, Origin } from "./call.ts";
 import { type Log, logWith } from "./log.ts";
 import type { Invocation } from "./model.ts";
 
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+const NO_HEADERS = Object.freeze({});
 
 /** The Invocation of a call, or of a record of a source that is not HTTP. */
 export function toInvocation(origin: Origin, call?: Call, event: unknown = origin.event): Invocation {
-  return new LazyInvocation(origin, call, event);
+  const { id, source, deadline, tenantId, cancellation } = origin;
+  let request: Request | undefined;
+  let log: Log | undefined;
+  return {
+    id,
+    source,
+    deadline,
+    tenantId,
+    event,
+    headers: call?.headers ?? NO_HEADERS,
+    get signal() {
+      return cancellation.signal;
+    },
+    get request() {
+      request ??= call && toRequest(call);
+      return request;
+    },
+    get log() {
+      log ??= logWith({ request_id: id });
+      return log;
+    },
+  };
 }
 
-class LazyInvocation implements Invocation {
-  readonly id: string;
-  readonly source: string;
-  readonly deadline: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly event: unknown;
-  readonly tenantId: string | undefined;
-  #origin: Origin;
-  #call: Call | undefined;
-  #request: Request | undefined;
-  #log: Log | undefined;
-
-  constructor(origin: Origin, call: Call | undefined, event: unknown) {
-    this.id = origin.id;
-    this.source = origin.source;
-    this.deadline = origin.deadline;
-    this.headers = call?.headers ?? NO_HEADERS;
-    this.event = event;
-    this.tenantId = origin.tenantId;
-    this.#origin = origin;
-    this.#call = call;
-  }
-
-  get signal(): AbortSignal {
-    return this.#origin.cancellation.signal;
-  }
-
-  get request(): Request | undefined {
-    if (this.#call !== undefined) this.#request ??= toRequest(this.#call);
-    return this.#request;
-  }
-
-  get log(): Log {
-    this.#log ??= logWith({ request_id: this.id });
-    return this.#log;
-  }
-}
-
-function toRequest(call: Call): Request {
-  const host = call.headers["x-forwarded-host"] ?? call.headers["host"] ?? "localhost";
-  // Joined and not resolved: the path is the caller's, and `//evil.example` must not become the host.
-  const url = `https://${host}${call.path}${call.query === "" ? "" : `?${call.query}`}`;
-  const body = call.method === "GET" || call.method === "HEAD" ? null : call.body();
-  return new Request(url, {
-    method: call.method,
-    headers: call.headers,
-    body: body === null || body.length === 0 ? null : (body as BodyInit),
-    signal: call.origin.cancellation.signal,
-  });
+function toRequest({ method, path, query, headers, body, origin }: Call): Request {
+  // The host is the caller's word: what is no plain host name must neither fail the model nor become another host.
+  const named = headers["x-forwarded-host"] ?? headers["host"] ?? "";
+  const host = /^[\w.-]+(:\d{1,4})?$/.test(named) ? named : "localhost";
+  // Joined and not resolved: `//evil.example` is a path.
+  const url = `https://${host}${path}${query && `?${query}`}`;
+  // Request refuses a GET with a body, even with an empty one; and characters that HTTP cannot carry.
+  const content = method === "GET" || method === "HEAD" ? "" : body();
+  const fit = Object.entries(headers).filter(([, value]) => /^[\t -~\x80-\xff]*$/.test(value));
+  const init = { method, headers: fit, signal: origin.cancellation.signal };
+  return new Request(url, content.length === 0 ? init : { ...init, body: content as BodyInit });
 }

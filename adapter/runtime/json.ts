@@ -25,7 +25,9 @@ function holdsBinary(value: unknown, within: object[]): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (within.includes(value)) return true;
   within.push(value);
-  const found = Array.isArray(value) ? value.some((item) => holdsBinary(item, within)) : isBinary(value, within);
+  const found = Array.isArray(value)
+    ? value.some((item) => holdsBinary(item, within))
+    : isBinary(value, within);
   within.pop();
   return found;
 }

@@ -1,14 +1,14 @@
 // One invocation: input schema, preprocess, predict, postprocess, output schema, under the invocation's cancellation
-// and the model's concurrency. Knows nothing of HTTP or of any event source. Errors of the
-// model's own are wrapped once, where its methods are called.
+// and the model's concurrency. Knows nothing of HTTP or of any event source. Errors of the model's own are wrapped
+// once, where its methods are called.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Cancellation } from "./call.ts";
 import { Slots } from "./concurrency.ts";
 import type { Settings } from "./contracts.ts";
-import { ColdframeError, modelError } from "./errors.ts";
+import { ColdframeError, type Issue, modelError } from "./errors.ts";
 import type { Invocation, Model } from "./model.ts";
-import { type Checked, check } from "./schema.ts";
+import { validate } from "./schema.ts";
 import { ItemStream } from "./stream.ts";
 
 /** A model that is constructed and loaded. */
@@ -26,9 +26,6 @@ export type Output =
   | { readonly stream: ItemStream }
   | { readonly response: Response; readonly body: ItemStream | undefined };
 
-/** How long cancelled work that does not listen to its signal keeps its slot. */
-const ABANDON_AFTER_MS = 1000;
-
 /** The model as one function. @throws INPUT_INVALID, OUTPUT_INVALID, PREDICT_FAILED, and the cancellation's reason */
 export function createPredict(model: LoadedModel, settings: Settings): Predict {
   const { instance } = model;
@@ -36,40 +33,42 @@ export function createPredict(model: LoadedModel, settings: Settings): Predict {
   const takesInput = (instance.preprocess ?? instance.predict)?.length !== 0;
 
   return async (raw, invocation, cancellation) => {
-    let input = raw;
-    if (model.input !== undefined) {
-      const checked = check(model.input, raw);
-      input = accepted(checked instanceof Promise ? await checked : checked);
-    } else if (raw === undefined && takesInput) {
-      throw new ColdframeError("INPUT_INVALID", "the body is empty.", {
-        fix: "Send the model's input as JSON.",
+    // Cancellation is heard even while the model is not listening: its promise is left behind.
+    const call = (member: "preprocess" | "predict" | "postprocess", argument: unknown): unknown => {
+      const failed = (error: unknown) => modelError(error, member, cancellation.reason);
+      let result: unknown;
+      try {
+        result = instance[member]?.(argument, invocation);
+      } catch (error) {
+        throw failed(error);
+      }
+      if (!isThenable(result)) return result;
+      return new Promise((resolve, reject) => {
+        cancellation.onCancel(reject);
+        result.then(resolve, (error: unknown) => reject(failed(error)));
       });
-    }
-    if (instance.preprocess !== undefined) {
-      input = await call(cancellation, "preprocess", () => instance.preprocess?.(input, invocation));
-    }
+    };
 
-    const waiting = slots.take();
-    if (waiting !== undefined) await waiting;
-    let work: Promise<unknown> | undefined;
-    const release = once(() => giveWhenSettled(slots, work, cancellation));
+    let input = raw;
+    if (model.input) input = await validate(model.input, raw, inputInvalid);
+    else if (raw === undefined && takesInput) throw new ColdframeError("INPUT_INVALID", "the body is empty.");
+    if (instance.preprocess) input = await call("preprocess", input);
+
+    await slots.take(cancellation);
+    let held = true;
+    const release = () => {
+      if (held) slots.give();
+      held = false;
+    };
     try {
-      if (cancellation.reason !== undefined) throw cancellation.reason;
-      const result = call(cancellation, "predict", () => {
-        const started = instance.predict?.(input, invocation);
-        if (started instanceof Promise) work = started;
-        return started;
-      });
-      const output = toOutput(
-        result instanceof Promise ? await result : result,
-        model,
-        settings,
-        cancellation,
-        release,
-      );
-      if (!("value" in output)) return output;
+      const result = call("predict", input);
+      let value = isThenable(result) ? await result : result;
+      const output = toStream(value, model, settings, cancellation, release);
+      if (output) return output;
       release();
-      return { value: await finish(output.value, model, invocation, cancellation) };
+      if (instance.postprocess) value = await call("postprocess", value);
+      if (model.output) value = await validate(model.output, value, outputInvalid);
+      return { value };
     } catch (error) {
       release();
       throw error;
@@ -77,123 +76,51 @@ export function createPredict(model: LoadedModel, settings: Settings): Predict {
   };
 }
 
-async function finish(
+/** @returns undefined for a value; arrays, strings and typed arrays can be iterated and are values all the same */
+function toStream(
   value: unknown,
-  model: LoadedModel,
-  invocation: Invocation,
-  cancellation: Cancellation,
-) {
-  let output = value;
-  if (model.instance.postprocess !== undefined) {
-    output = await call(cancellation, "postprocess", () => model.instance.postprocess?.(value, invocation));
-  }
-  if (model.output === undefined) return output;
-  const checked = check(model.output, output);
-  return returned(checked instanceof Promise ? await checked : checked);
-}
-
-function toOutput(
-  value: unknown,
-  model: LoadedModel,
+  { instance, output: schema }: LoadedModel,
   settings: Settings,
   cancellation: Cancellation,
   release: () => void,
-): Output {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
-    return { value };
-  const isResponse = value instanceof Response;
-  const source = isResponse ? value.body : toIterable(value);
-  if (source === undefined) return { value };
-  if (model.instance.postprocess !== undefined) {
+): Output | undefined {
+  if (typeof value !== "object" || !value || Array.isArray(value) || ArrayBuffer.isView(value)) return;
+  const response = value instanceof Response && value;
+  const iterable = Symbol.asyncIterator in value || Symbol.iterator in value;
+  if (!response && !iterable) return;
+  if (instance.postprocess) {
     throw new ColdframeError(
       "OUTPUT_INVALID",
-      `predict returned ${isResponse ? "a Response" : "a stream"}, which postprocess cannot take.`,
-      { fix: "Remove postprocess, or return a value from predict." },
+      "predict gave a stream or a Response, which postprocess cannot take.",
     );
   }
-  const gapMs = settings.streamingReadTimeoutMs;
-  if (isResponse) {
-    if (source === null) release();
+  const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) =>
+    new ItemStream(source, cancellation, settings.streamingReadTimeoutMs, release, toItem);
+  if (!response) {
     return {
-      response: value,
-      body: source === null ? undefined : new ItemStream(source, cancellation, gapMs, release),
+      stream: items(
+        value as AsyncIterable<unknown>,
+        schema && ((item) => validate(schema, item, outputInvalid)),
+      ),
     };
   }
-  const schema = model.output;
-  const toItem =
-    schema === undefined
-      ? undefined
-      : (item: unknown) => {
-          const checked = check(schema, item);
-          return checked instanceof Promise ? checked.then(returned) : returned(checked);
-        };
-  return { stream: new ItemStream(source as AsyncIterable<unknown>, cancellation, gapMs, release, toItem) };
+  if (!response.body) release();
+  return { response, body: response.body ? items(response.body) : undefined };
 }
 
-function toIterable(value: object): AsyncIterable<unknown> | Iterable<unknown> | undefined {
-  if (Symbol.asyncIterator in value) return value as AsyncIterable<unknown>;
-  if (Symbol.iterator in value) return value as Iterable<unknown>;
-  return undefined;
-}
-
-// Cancellation is heard even while the model is not listening: its promise is left behind.
-function call(cancellation: Cancellation, member: string, run: () => unknown): unknown {
-  let result: unknown;
-  try {
-    result = run();
-  } catch (error) {
-    throw modelError(error, member, cancellation.reason);
-  }
-  if (!isThenable(result)) return result;
-  return new Promise((resolve, reject) => {
-    cancellation.onCancel(reject);
-    result.then(resolve, (error: unknown) => reject(modelError(error, member, cancellation.reason)));
+function inputInvalid(issues: readonly Issue[]): ColdframeError {
+  const problems = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
+  return new ColdframeError("INPUT_INVALID", `the input does not fit the model's schema: ${problems}.`, {
+    issues,
   });
 }
 
-function accepted(checked: Checked): unknown {
-  if ("value" in checked) return checked.value;
-  const problems = checked.issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
-  throw new ColdframeError(
-    "INPUT_INVALID",
-    `the input does not fit the model's schema: ${problems.join("; ")}.`,
-    {
-      issues: checked.issues,
-    },
-  );
-}
-
-function returned(checked: Checked): unknown {
-  if ("value" in checked) return checked.value;
-  throw new ColdframeError("OUTPUT_INVALID", "the model's output does not fit its own schema.", {
-    cause: checked.issues,
+function outputInvalid(issues: readonly Issue[]): ColdframeError {
+  return new ColdframeError("OUTPUT_INVALID", "the model's output does not fit its own schema.", {
+    cause: issues,
   });
-}
-
-function giveWhenSettled(slots: Slots, work: Promise<unknown> | undefined, cancellation: Cancellation): void {
-  if (cancellation.reason === undefined || work === undefined) {
-    slots.give();
-    return;
-  }
-  const give = once(() => {
-    clearTimeout(timer);
-    slots.give();
-  });
-  const timer = setTimeout(give, ABANDON_AFTER_MS);
-  work.then(give, give);
-}
-
-function once(run: () => void): () => void {
-  let done = false;
-  return () => {
-    if (done) return;
-    done = true;
-    run();
-  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

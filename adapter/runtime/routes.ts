@@ -14,54 +14,57 @@ import type { ReadStack } from "./stack.ts";
 
 export type Route = (call: Call) => Promise<Reply>;
 
-type Handler = (call: Call) => Reply | Promise<Reply>;
+/** One path's method, GET answering HEAD too, and its handler. */
+type Entry = readonly ["GET" | "POST", (call: Call) => Reply | Promise<Reply>];
 
-/** The methods of one path; GET answers HEAD too. */
-type Methods = Readonly<Partial<Record<"GET" | "POST", Handler>>>;
+/** Truss's paths; any name is served, as there, since one deployment is one model. */
+const TRUSS_PATH = /^\/v1\/models\/[^/:]+(:predict|\/loaded|\/schema)?$/;
+const TRUSS_NAMES: Readonly<Record<string, string>> = {
+  ":predict": "/predict",
+  "/loaded": ":loaded",
+  "": "/health/ready",
+};
 
 /** @returns one function that answers every call and never rejects before a streamed body begins */
 export function createRoutes(artifact: Artifact, start: ColdStart, readStack: ReadStack): Route {
-  const ready: Handler = async () => {
-    await assertHealthy(start);
-    return jsonReply(200, { status: "ready" });
-  };
-  const loaded: Handler = () => {
-    assertLoaded(start);
-    return jsonReply(200, { status: "loaded" });
-  };
-  const alive: Methods = { GET: () => jsonReply(200, { status: "alive" }) };
-  const predict: Methods = { POST: (call) => predictReply(call, start) };
-  const schema: Methods = { GET: () => document(artifact, "schema.json") };
-
-  const paths = new Map<string, Methods>([
+  const alive: Entry = ["GET", () => jsonReply(200, { status: "alive" })];
+  const predict: Entry = ["POST", (call) => predictReply(call, start)];
+  const routes = new Map<string, Entry>([
     ["/", alive],
     ["/health/live", alive],
-    ["/health/ready", { GET: ready }],
-    ["/ping", { GET: () => ping(start) }],
+    ["/health/ready", ["GET", () => ready(start)]],
+    // SageMaker's reading: 204 is "alive, not yet".
+    [
+      "/ping",
+      [
+        "GET",
+        () => (start.state === "loading" ? { status: 204, headers: {}, body: undefined } : ready(start)),
+      ],
+    ],
+    [":loaded", ["GET", () => loaded(start) && jsonReply(200, { status: "loaded" })]],
     ["/predict", predict],
     ["/invocations", predict],
-    ["/schema", schema],
-    ["/openapi.json", { GET: () => document(artifact, "openapi.json") }],
+    ["/schema", ["GET", () => document(artifact, "schema.json")]],
+    ["/openapi.json", ["GET", () => document(artifact, "openapi.json")]],
   ]);
-  // Truss's paths; any name is served, as there, since one deployment is one model.
-  const patterns: readonly (readonly [RegExp, Methods])[] = [
-    [/^\/v1\/models\/[^/]+:predict$/, predict],
-    [/^\/v1\/models\/[^/]+\/loaded$/, { GET: loaded }],
-    [/^\/v1\/models\/[^/]+\/schema$/, schema],
-    [/^\/v1\/models\/[^/:]+$/, { GET: ready }],
-  ];
 
   return async (call) => {
+    let reply: Reply;
     try {
-      const methods = paths.get(call.path) ?? patterns.find(([pattern]) => pattern.test(call.path))?.[1];
-      if (methods === undefined) throw unknownPath(call.path);
-      const handler = methods[(call.method === "HEAD" ? "GET" : call.method) as keyof Methods];
-      if (handler === undefined) return wrongMethod(call, methods);
-      return finish(await handler(call), call);
+      const [method, answer] = routes.get(toRoute(call.path)) ?? unknownPath(call.path);
+      if (call.method === method || (call.method === "HEAD" && method === "GET")) reply = await answer(call);
+      else reply = wrongMethod(call, method);
     } catch (error) {
-      return finish(failedReply(error, call, readStack), call);
+      reply = failedReply(error, call, readStack);
     }
+    reply.headers["x-request-id"] ??= call.origin.id;
+    return call.method === "HEAD" ? { ...reply, body: undefined } : reply;
   };
+}
+
+function toRoute(path: string): string {
+  const [isTruss, name = ""] = TRUSS_PATH.exec(path) ?? [];
+  return isTruss ? (TRUSS_NAMES[name] ?? name) : path;
 }
 
 async function predictReply(call: Call, start: ColdStart): Promise<Reply> {
@@ -70,30 +73,25 @@ async function predictReply(call: Call, start: ColdStart): Promise<Reply> {
   return outputReply(output, call.headers, call.origin.id);
 }
 
-async function assertHealthy(start: ColdStart): Promise<void> {
-  const { instance } = assertLoaded(start);
-  if (instance.isHealthy === undefined) return;
+async function ready(start: ColdStart): Promise<Reply> {
+  const { instance } = loaded(start);
+  let healthy: unknown = true;
   let cause: unknown;
   try {
-    if (await instance.isHealthy()) return;
+    if (instance.isHealthy) healthy = await instance.isHealthy();
   } catch (error) {
+    healthy = false;
     cause = error;
   }
+  if (healthy) return jsonReply(200, { status: "ready" });
   throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
 }
 
-function assertLoaded({ state, model }: ColdStart): ReadyModel {
-  if (model !== undefined) return model;
+function loaded({ state, model }: ColdStart): ReadyModel {
+  if (model) return model;
   throw state === "failed"
     ? new ColdframeError("MODEL_LOAD_FAILED", "the model could not be loaded.")
     : notReady();
-}
-
-// SageMaker's and the load balancers' reading: 204 is "alive, not yet".
-async function ping(start: ColdStart): Promise<Reply> {
-  if (start.state === "loading") return { status: 204, headers: {}, body: undefined };
-  await assertHealthy(start);
-  return jsonReply(200, { status: "ready" });
 }
 
 // Written by the build: what turns schemas into documents has no business in a bundle.
@@ -106,24 +104,15 @@ function document({ folder }: Artifact, name: string): Reply {
   }
 }
 
-function unknownPath(path: string): ColdframeError {
-  return new ColdframeError("ROUTE_NOT_FOUND", `there is no ${path} here.`, {
+function unknownPath(path: string): never {
+  throw new ColdframeError("ROUTE_NOT_FOUND", `there is no ${path} here.`, {
     fix: "Call POST /predict; GET /openapi.json describes it.",
   });
 }
 
-function wrongMethod(call: Call, methods: Methods): Reply {
-  const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
-  const error = new ColdframeError(
-    "METHOD_NOT_ALLOWED",
-    `${call.path} takes ${allowed.join(", ")}, not ${call.method}.`,
-  );
+function wrongMethod(call: Call, method: string): Reply {
+  const allow = method === "GET" ? "GET, HEAD" : method;
+  const error = new ColdframeError("METHOD_NOT_ALLOWED", `${call.path} takes ${allow}, not ${call.method}.`);
   const reply = errorReply(error, call.origin.id);
-  return finish({ ...reply, headers: { ...reply.headers, allow: allowed.join(", ") } }, call);
-}
-
-function finish(reply: Reply, call: Call): Reply {
-  reply.headers["x-request-id"] ??= call.origin.id;
-  if (call.method !== "HEAD" || reply.body === undefined) return reply;
-  return { ...reply, body: undefined };
+  return { ...reply, headers: { ...reply.headers, allow } };
 }

@@ -1,5 +1,5 @@
-// The secrets a model declared, read once per cold start from the environment, a mounted file or the default. Values
-// live in a closure: neither printing, nor JSON, nor an error ever shows them.
+// The secrets a model declared, read once per cold start from the environment, a mounted file or the default. Neither
+// printing, nor JSON, nor an error ever shows a value.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,61 +25,39 @@ export function readSecrets(
   const values = new Map<string, string>();
   const missing: string[] = [];
   for (const [name, fallback] of Object.entries(declared)) {
-    const value =
-      process.env[`COLDFRAME_SECRET_${name}`] ||
-      process.env[secretVariable(name)] ||
-      readFile(folder, name) ||
-      fallback;
+    const value = process.env[secretVariable(name)] || readFile(join(folder, name)) || fallback;
     if (value) values.set(name, value);
     else missing.push(name);
   }
   if (missing.length > 0) {
-    throw new ColdframeError(
-      "SECRET_MISSING",
-      `no value for ${missing.map((name) => `"${name}"`).join(", ")}.`,
-      {
-        fix: missing.map((name) => `Set ${secretVariable(name)} or mount ${join(folder, name)}.`).join(" "),
-      },
-    );
+    throw new ColdframeError("SECRET_MISSING", `no value for the secrets ${missing.join(", ")}.`, {
+      fix: `Set ${missing.map(secretVariable).join(", ")}, or mount them as files in ${folder}.`,
+    });
   }
   return guard(values);
 }
 
-function readFile(folder: string, name: string): string | undefined {
+function readFile(file: string): string | undefined {
   try {
-    return readFileSync(join(folder, name), "utf8").replace(/\r?\n$/, "");
+    return readFileSync(file, "utf8").replace(/\r?\n$/, "");
   } catch {
     return undefined;
   }
 }
 
+// Getters, so that printing shows names; a Proxy around them, so that a name which is not declared says so.
 function guard(values: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
   const shown = Object.fromEntries([...values.keys()].map((name) => [name, "[secret]"]));
-  // util.inspect looks through a Proxy at its target: the target holds no value.
-  const target = { [Symbol.for("nodejs.util.inspect.custom")]: () => shown };
-  return new Proxy(target as unknown as Record<string, string>, {
-    get(_target, name) {
-      if (typeof name === "symbol") return Reflect.get(target, name);
-      if (values.has(name)) return values.get(name);
-      if (name === "toJSON") return () => shown;
-      // Asked by `await` and by string conversion, not by the model's author.
-      if (name === "then" || name in Object.prototype) return undefined;
+  const secrets: Record<string, string> = Object.defineProperty({}, "toJSON", { value: () => shown });
+  for (const [name, value] of values)
+    Object.defineProperty(secrets, name, { get: () => value, enumerable: true });
+  return new Proxy(Object.freeze(secrets), {
+    get(target, name) {
+      // Symbols, and `then`, are asked for by Node and by `await`, not by the model's author.
+      if (typeof name === "symbol" || name === "then" || name in target) return Reflect.get(target, name);
       throw new ColdframeError("SECRET_UNDECLARED", `the secret "${name}" is not declared in config.yaml.`, {
         fix: `Add \`${name}: null\` under \`secrets:\` and set ${secretVariable(name)}.`,
       });
     },
-    has: (_target, name) => typeof name === "string" && values.has(name),
-    ownKeys: () => [...values.keys()],
-    getOwnPropertyDescriptor: (_target, name) =>
-      typeof name === "string" && values.has(name)
-        ? { value: values.get(name), enumerable: true, configurable: true }
-        : undefined,
-    set: readOnly,
-    defineProperty: readOnly,
-    deleteProperty: readOnly,
   });
-}
-
-function readOnly(): never {
-  throw new TypeError("secrets are read-only");
 }

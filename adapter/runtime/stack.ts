@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
 
-const FRAME = /^\s+at (?:async )?(?:(?<name>.*) \()?(?<file>[^()]*):(?<line>\d+):(?<column>\d+)\)?$/;
+const FRAME = /^ +at (?:async )?(.* \()?(.*):(\d+):(\d+)\)?$/;
 
 /** Frames of Node and of the adapter, seen from the author of a model. */
 const NOT_THE_AUTHORS = /^node:|(^|\/)(adapter\/runtime|coldframe\/dist)\//;
@@ -14,56 +14,37 @@ export type ReadStack = (error: unknown) => string;
 
 /** @param bundleFile absolute path of bundle.cjs; `${bundleFile}.map` need not exist */
 export function stackReader(bundleFile: string): ReadStack {
-  let map: SourceMap | undefined;
-  let looked = false;
+  let map: SourceMap | null | undefined;
+
+  function authored(line: string): string[] {
+    const [, name = "", file = "", row, column] = FRAME.exec(line) ?? [];
+    // The message; but `at <anonymous>` and the like name no place.
+    if (!file) return /^ +at /.test(line) ? [] : [line];
+    const entry = file === bundleFile && map?.findEntry(Number(row) - 1, Number(column) - 1);
+    if (!entry) return NOT_THE_AUTHORS.test(file) ? [] : [line];
+    if (!("originalSource" in entry) || NOT_THE_AUTHORS.test(entry.originalSource)) return [];
+    const source = entry.originalSource.replace(/^(\.\.\/)+/, "");
+    return [`    at ${name}${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}${name && ")"}`];
+  }
+
+  function read(thrown: unknown): string {
+    const stack = (thrown instanceof Error && thrown.stack) || String(thrown);
+    const lines = stack.split("\n").flatMap(authored);
+    // An error born in the adapter or in Node has no author's frame: then its own stack says more than none.
+    return lines.some((line) => FRAME.test(line)) ? lines.join("\n") : stack;
+  }
+
   return (error) => {
-    if (!(error instanceof Error)) return String(error);
-    if (!looked) {
-      looked = true;
-      map = readMap(`${bundleFile}.map`);
-    }
-    return withCauses(error, (stack) => rewrite(stack, bundleFile, map));
+    map ??= readMap(`${bundleFile}.map`);
+    const cause = error instanceof Error && error.cause;
+    return cause instanceof Error ? `${read(error)}\n  caused by ${read(cause)}` : read(error);
   };
 }
 
-function withCauses(error: Error, read: (stack: string) => string): string {
-  const own = read(error.stack ?? String(error));
-  if (!(error.cause instanceof Error) || error.cause === error) return own;
-  return `${own}\n  caused by ${read(error.cause.stack ?? String(error.cause))}`;
-}
-
-function rewrite(stack: string, bundleFile: string, map: SourceMap | undefined): string {
-  const lines = stack.split("\n");
-  const start = lines.findIndex((line) => FRAME.test(line));
-  if (start < 0) return stack;
-  const frames = lines
-    .slice(start)
-    .map((line) => authored(line, bundleFile, map))
-    .filter((line) => line !== undefined);
-  // An error born in the adapter or in Node has no author's frame: then its own stack says more than none.
-  return frames.length === 0 ? stack : [...lines.slice(0, start), ...frames].join("\n");
-}
-
-function authored(line: string, bundleFile: string, map: SourceMap | undefined): string | undefined {
-  const { name, file, line: row, column } = FRAME.exec(line)?.groups ?? {};
-  // `at <anonymous>` and the like name no place.
-  if (file === undefined) return undefined;
-  let place = `${file}:${row}:${column}`;
-  let path = file;
-  if (file === bundleFile && map !== undefined) {
-    const entry = map.findEntry(Number(row) - 1, Number(column) - 1);
-    if (!("originalSource" in entry)) return undefined;
-    path = entry.originalSource.replace(/^(\.\.\/)+/, "");
-    place = `${path}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-  }
-  if (NOT_THE_AUTHORS.test(path)) return undefined;
-  return name === undefined ? `    at ${place}` : `    at ${name} (${place})`;
-}
-
-function readMap(file: string): SourceMap | undefined {
+function readMap(file: string): SourceMap | null {
   try {
     return new SourceMap(JSON.parse(readFileSync(file, "utf8")) as SourceMapPayload);
   } catch {
-    return undefined;
+    return null;
   }
 }

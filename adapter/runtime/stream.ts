@@ -1,8 +1,12 @@
 // The items of a streaming model, one by one: ends with the invocation, when the model is silent for too long, or when
 // the reader stops, and then lets the model's `finally` run.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Cancellation } from "./call.ts";
 import { ColdframeError, modelError } from "./errors.ts";
+
+/** How long a model that computes without waiting may keep bytes from leaving and the deadline from being heard. */
+const MAX_HOLD_MS = 5;
 
 /**
  * An async iterator over what a model yields. Reading it faster than the model yields is fine; a slow reader is what
@@ -17,6 +21,7 @@ export class ItemStream implements AsyncIterableIterator<unknown> {
   #silence: NodeJS.Timeout | undefined;
   #interrupt: ((reason: Error) => void) | undefined;
   #ended = false;
+  #turnedAt = performance.now();
 
   /**
    * @param gapMs the longest wait for one item
@@ -30,10 +35,7 @@ export class ItemStream implements AsyncIterableIterator<unknown> {
     onEnd: () => void,
     toItem?: (item: unknown) => unknown,
   ) {
-    this.#source =
-      Symbol.asyncIterator in source
-        ? source[Symbol.asyncIterator]()
-        : (source as Iterable<unknown>)[Symbol.iterator]();
+    this.#source = iteratorOf(source);
     this.#cancellation = cancellation;
     this.#gapMs = gapMs;
     this.#onEnd = onEnd;
@@ -77,6 +79,10 @@ export class ItemStream implements AsyncIterableIterator<unknown> {
   }
 
   async #pull(): Promise<IteratorResult<unknown>> {
+    if (performance.now() - this.#turnedAt > MAX_HOLD_MS) {
+      await nextTurn();
+      this.#turnedAt = performance.now();
+    }
     const result = await this.#source.next();
     if (result.done === true) return { done: true, value: undefined };
     // The items of a synchronous generator may be promises, as in `for await`.
@@ -125,4 +131,18 @@ export class ItemStream implements AsyncIterableIterator<unknown> {
     clearTimeout(this.#silence);
     this.#onEnd();
   }
+}
+
+function iteratorOf(
+  source: AsyncIterable<unknown> | Iterable<unknown>,
+): AsyncIterator<unknown> | Iterator<unknown> {
+  if (source instanceof ReadableStream) {
+    // Its own iterator cancels only after the read that is pending: never, when the stream is silent.
+    const reader = source.getReader();
+    return {
+      next: () => reader.read() as Promise<IteratorResult<unknown>>,
+      return: () => reader.cancel() as Promise<never>,
+    };
+  }
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }

@@ -3,7 +3,15 @@
 
 import { Cancellation, type Origin, type Reply } from "../call.ts";
 import { beginColdStart } from "../cold-start.ts";
-import type { Artifact, Deployment, EventSource, Outcome, RecordSource } from "../contracts.ts";
+import type {
+  Artifact,
+  Deployment,
+  EventSource,
+  Outcome,
+  Prelude,
+  RecordSource,
+  SourceRecord,
+} from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
 import { failedError } from "../failure.ts";
 import { gatherOutput } from "../gather.ts";
@@ -46,100 +54,75 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
   unloadOnShutdown(start, active);
   let isFirst = true;
 
-  async function invoke<T>(
-    event: unknown,
-    context: LambdaContext,
-    run: (source: EventSource, origin: Origin) => Promise<T>,
-  ) {
+  function begin(event: unknown, context: LambdaContext): { source: EventSource; origin: Origin } {
     if (isFirst) surviveStrayErrors(readStack);
     isFirst = false;
     context.callbackWaitsForEmptyEventLoop = false;
     const source = sourceOf(event, deployment.events);
-    const cancellation = new Cancellation();
     const left = context.getRemainingTimeInMillis();
-    const answerWithin = Math.max(left - ANSWER_MARGIN_MS, left / 2);
-    const timer = setTimeout(() => cancellation.cancel(tooLate(left)), answerWithin);
+    const deadline = Date.now() + left;
+    const answerBy = deadline - Math.min(ANSWER_MARGIN_MS, left / 2);
+    const cancellation = new Cancellation(answerBy, () => tooLate(left));
     active.add(cancellation);
-    try {
-      return await run(source, {
-        id: context.awsRequestId,
-        source: source.name,
-        event,
-        deadline: Date.now() + left,
-        tenantId: context.tenantId,
-        cancellation,
-      });
-    } finally {
-      active.delete(cancellation);
-      clearTimeout(timer);
-    }
+    const { awsRequestId: id, tenantId } = context;
+    return { source, origin: { id, source: source.name, event, deadline, tenantId, cancellation } };
   }
 
-  /** One record of a source that is not HTTP. @throws an error that is logged and fit to be seen */
-  async function predictRecord<T>(
-    input: unknown,
-    event: unknown,
-    origin: Origin,
-    finish: (output: Output) => Promise<T>,
-  ) {
+  function end({ cancellation }: Origin): void {
+    cancellation.end();
+    active.delete(cancellation);
+  }
+
+  async function predictRecord({ input, event }: SourceRecord, origin: Origin): Promise<Output> {
+    const { predict } = start.model ?? (await start.wait(origin.cancellation));
+    return predict(input, toInvocation(origin, undefined, event), origin.cancellation);
+  }
+
+  async function outcomeOf(record: SourceRecord, origin: Origin): Promise<Outcome> {
     try {
-      const { predict } = start.model ?? (await start.wait(origin.cancellation));
-      return await finish(await predict(input, toInvocation(origin, undefined, event), origin.cancellation));
+      return { value: jsonValue(await gatherOutput(await predictRecord(record, origin))) };
     } catch (error) {
-      throw failedError(error, origin.id, readStack);
+      return { error: failedError(error, origin.id, readStack) };
     }
   }
 
   async function buffered(event: unknown, context: LambdaContext): Promise<unknown> {
-    return invoke(event, context, async (source, origin) => {
-      if (source.kind === "http")
-        return httpResult(source, source.toCall(event as never, origin), route, readStack);
-      const outcomes = source.toRecords(event as never).map(({ input, event: record }) =>
-        predictRecord(input, record, origin, async (output) => jsonValue(await gatherOutput(output))).then(
-          (value): Outcome => ({ value }),
-          (error: Error): Outcome => ({ error }),
-        ),
-      );
-      return source.toResult(await Promise.all(outcomes), event as never);
-    });
-  }
-
-  async function stream(
-    event: unknown,
-    responseStream: ResponseStream,
-    context: LambdaContext,
-  ): Promise<void> {
-    await invoke(event, context, async (source, origin) => {
-      if (source.kind === "http") {
-        const reply = await route(source.toCall(event as never, origin));
-        return send(responseStream, source.toPrelude(reply), reply, origin);
-      }
-      const [record, ...others] = source.toRecords(event as never);
-      if (record === undefined || others.length > 0) throw notStreamable(source);
-      const reply = await predictRecord(record.input, record.event, origin, (output) =>
-        outputReply(output, {}, origin.id),
-      );
-      return send(responseStream, reply.headers["content-type"] ?? "application/octet-stream", reply, origin);
-    });
-  }
-  stream[STREAMING] = "response";
-
-  async function send(
-    ...[responseStream, head, reply, origin]: [
-      ResponseStream,
-      Parameters<typeof writeResponse>[1],
-      Reply,
-      Origin,
-    ]
-  ) {
+    const { source, origin } = begin(event, context);
     try {
-      await writeResponse(responseStream, head, reply, origin.cancellation);
-    } catch (error) {
-      const failure = failedError(error, origin.id, readStack);
-      // Nobody is left to be told.
-      if (failure.name !== "CANCELLED") throw failure;
+      if (source.kind === "http") {
+        return await httpResult(source, source.toCall(event as never, origin), route, readStack);
+      }
+      const records = source.toRecords(event as never);
+      const outcomes = await Promise.all(records.map((record) => outcomeOf(record, origin)));
+      return source.toResult(outcomes, event as never);
+    } finally {
+      end(origin);
     }
   }
+
+  async function stream(event: unknown, out: ResponseStream, context: LambdaContext): Promise<void> {
+    const { source, origin } = begin(event, context);
+    try {
+      let head: Prelude | string;
+      let reply: Reply;
+      if (source.kind === "http") {
+        reply = await route(source.toCall(event as never, origin));
+        head = source.toPrelude(reply);
+      } else {
+        const output = await predictRecord(onlyRecord(source, event), origin);
+        reply = await outputReply(output, {}, origin.id);
+        head = reply.headers["content-type"] ?? "application/octet-stream";
+      }
+      await writeResponse(out, head, reply, origin.cancellation);
+    } catch (thrown) {
+      const error = failedError(thrown, origin.id, readStack);
+      // Of a caller that is gone nobody is left to be told.
+      if (error.name !== "CANCELLED") throw error;
+    } finally {
+      end(origin);
+    }
+  }
+  stream[STREAMING] = "response";
 
   return { stream, buffered, ready: initPhase(start, readStack) };
 }
@@ -164,12 +147,10 @@ function tooLate(left: number): ColdframeError {
   );
 }
 
-function notStreamable(source: RecordSource): ColdframeError {
-  return new ColdframeError(
-    "EVENT_UNKNOWN",
-    `a batch from ${source.name} cannot be answered by the stream handler.`,
-    {
-      fix: "Deploy the `index.buffered` handler for it.",
-    },
-  );
+function onlyRecord(source: RecordSource, event: unknown): SourceRecord {
+  const [record, ...others] = source.toRecords(event as never);
+  if (record !== undefined && others.length === 0) return record;
+  throw new ColdframeError("EVENT_UNKNOWN", `a batch from ${source.name} cannot be streamed.`, {
+    fix: "Deploy the `index.buffered` handler for it.",
+  });
 }
