@@ -3,7 +3,7 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "../adapter/build/build.ts";
-import { adapterBytes } from "../test/_adapter-bytes.ts";
+import { adapterShare, total } from "./_adapter-share.ts";
 import { scratchFolder } from "./_peers.ts";
 import type { Result } from "./run.ts";
 
@@ -18,7 +18,7 @@ export async function run(): Promise<Result> {
     figures[`zip_bytes.${architecture}`] = report.zip?.bytes ?? Number.NaN;
     figures[`unzipped_bytes.${architecture}`] = report.unzippedBytes;
   }
-  figures["adapter_min_bytes"] = await adapterBytes();
+  figures["adapter_min_bytes"] = total(await adapterShare());
   return {
     figures,
     bars: [

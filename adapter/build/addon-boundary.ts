@@ -1,7 +1,7 @@
 // Keeps native addons out of the bundle: machine code cannot be bundled, and JavaScript that looks for it beside itself
 // must stay in its own folder. An esbuild plugin that notes what stayed out; addon-files.ts then copies it.
 
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, join, resolve } from "node:path";
 import type { OnResolveArgs, OnResolveResult, Plugin } from "esbuild";
@@ -23,8 +23,8 @@ export interface AddonBoundary {
   readonly uses: ReadonlyMap<string, AddonUse>;
   /** `.node` files the model imports by path: absolute path -> path in the artifact. */
   readonly ownFiles: ReadonlyMap<string, string>;
-  /** Keep these package folders out too, from the next bundle on. */
-  keepOut(folders: Iterable<string>): void;
+  /** Keep these package folders out too, from the next bundle on. @returns whether any is new */
+  keepOut(folders: Iterable<string>): boolean;
 }
 
 /** What looks for a `.node` file at run time; such a package is native even before it was compiled. */
@@ -61,6 +61,8 @@ export function createAddonBoundary(): AddonBoundary {
   function ownFile({ path, resolveDir }: OnResolveArgs): OnResolveResult | undefined {
     if (!/^\.{0,2}\//.test(path)) return undefined;
     const file = resolve(resolveDir, path);
+    // esbuild says it best.
+    if (!existsSync(file)) return undefined;
     const taken = [...ownFiles].some(([other, to]) => other !== file && to === `native/${basename(file)}`);
     const to = ownFiles.get(file) ?? `native/${taken ? `${ownFiles.size}-` : ""}${basename(file)}`;
     ownFiles.set(file, to);
@@ -78,12 +80,13 @@ export function createAddonBoundary(): AddonBoundary {
       build.onResolve({ filter: /^[^./]/ }, outside);
     },
   };
-  return {
-    plugin,
-    uses,
-    ownFiles,
-    keepOut: (folders) => void [...folders].forEach((folder) => keptOut.add(folder)),
-  };
+  function keepOut(folders: Iterable<string>): boolean {
+    const before = keptOut.size;
+    for (const folder of folders) keptOut.add(folder);
+    return keptOut.size > before;
+  }
+
+  return { plugin, uses, ownFiles, keepOut };
 }
 
 /** Whether a package has or loads machine code. */

@@ -92,11 +92,31 @@ function machineCode(owner: Package, cpu: Cpu): string[] {
     if (name.endsWith(".wasm")) return true;
     const code = readMachineCode(file);
     if (code.cpu !== cpu || code.musl) return false;
-    if (code.glibcMinor <= LAMBDA_GLIBC_MINOR) return true;
-    const needs = `${owner.name}: ${name} needs glibc 2.${code.glibcMinor}`;
-    throw new ColdframeError("ADDON_UNSUPPORTED", `${needs}, Lambda has 2.${LAMBDA_GLIBC_MINOR}.`, {
-      fix: `Install it on Amazon Linux 2023: ${inContainer(cpu)}`,
-    });
+    refuseRecentGlibc(`${owner.name}: ${name}`, code.glibcMinor, cpu);
+    return true;
+  });
+}
+
+/**
+ * A `.node` file the model imports by its path.
+ * @param name for the message
+ * @throws ADDON_UNSUPPORTED when it is not for Linux, glibc and `cpu`
+ */
+export function checkOwnFile(file: string, name: string, cpu: Cpu): void {
+  const code = readMachineCode(file);
+  refuseRecentGlibc(name, code.glibcMinor, cpu);
+  if (code.cpu === cpu && !code.musl) return;
+  const message = `${name} is built for ${describeFile(file, name)}; Lambda needs linux ${cpu} with glibc.`;
+  throw new ColdframeError("ADDON_UNSUPPORTED", message, {
+    fix: "Compile it there, or in a container of that platform.",
+  });
+}
+
+function refuseRecentGlibc(name: string, minor: number, cpu: Cpu): void {
+  if (minor <= LAMBDA_GLIBC_MINOR) return;
+  const message = `${name} needs glibc 2.${minor}, Lambda has 2.${LAMBDA_GLIBC_MINOR}.`;
+  throw new ColdframeError("ADDON_UNSUPPORTED", message, {
+    fix: `Install it on Amazon Linux 2023: ${inContainer(cpu)}`,
   });
 }
 

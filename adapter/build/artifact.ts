@@ -1,21 +1,8 @@
-// The folder Lambda gets, made aside and swapped in whole: a failed build leaves the last artifact as it was, and of two
-// builds at once one wins completely.
+// What lies in the folder Lambda gets: writing it and weighing it. Where it is made is staging.ts.
 
 import { constants } from "node:fs";
-import {
-  copyFile,
-  link,
-  mkdir,
-  mkdtemp,
-  readdir,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ColdframeError } from "../runtime/errors.ts";
 import type { CopiedFile } from "./addon-layout.ts";
 import type { Bundle } from "./bundle.ts";
@@ -24,45 +11,13 @@ import { stubFile } from "./runtime-files.ts";
 /** Lambda's limit for an unzipped deployment package, layers included. */
 const UNZIPPED_LIMIT_BYTES = 262_144_000;
 
-/** A swap takes milliseconds; a lock of this age was left by a build that was killed. */
-const LOCK_STALE_MS = 10_000;
+/** Lambda's user is not the builder: a file only its owner can read would be no use to it. */
+const FILE_MODE = 0o644;
 
 export interface FileSize {
   /** Relative to the artifact, with "/". */
   readonly path: string;
   readonly bytes: number;
-}
-
-/** An artifact in the making. */
-export interface Staging {
-  /** Absolute; becomes <outDir>/lambda. */
-  readonly directory: string;
-  /** Absolute; becomes <outDir>/lambda.zip if it exists. */
-  readonly zip: string;
-  /** Put it in place of the last artifact. A zip of the last one goes too: it would no longer match. */
-  swapIn(): Promise<void>;
-  discard(): Promise<void>;
-}
-
-/** @throws CONFIG_INVALID when <outDir>/lambda is someone else's folder */
-export async function stage(outDir: string): Promise<Staging> {
-  await refuseForeignFolder(join(outDir, "lambda"));
-  await mkdir(outDir, { recursive: true });
-  const root = await mkdtemp(join(outDir, ".lambda-"));
-  const directory = join(root, "lambda");
-  const zip = join(root, "lambda.zip");
-  await mkdir(directory);
-  const discard = () => rm(root, { recursive: true, force: true, maxRetries: 3 });
-  const swapIn = async () => {
-    await withLock(join(outDir, ".lambda-lock"), async () => {
-      await rename(join(outDir, "lambda"), join(root, "last")).catch(ignoreMissing);
-      await rename(directory, join(outDir, "lambda"));
-      await rm(join(outDir, "lambda.zip"), { force: true });
-      await rename(zip, join(outDir, "lambda.zip")).catch(ignoreMissing);
-    });
-    await discard();
-  };
-  return { directory, zip, swapIn, discard };
 }
 
 /**
@@ -86,7 +41,10 @@ export async function fillArtifact(
   for (const file of files) {
     const to = join(directory, file.to);
     if (linked.has(file)) await link(file.from, to).catch(() => copyFile(file.from, to));
-    else await copyFile(file.from, to, constants.COPYFILE_FICLONE);
+    else {
+      await copyFile(file.from, to, constants.COPYFILE_FICLONE);
+      await chmod(to, FILE_MODE);
+    }
   }
 }
 
@@ -118,42 +76,4 @@ export function checkSize(sizes: readonly FileSize[]): number {
 /** In Lambda's megabytes of 2^20 bytes. */
 export function megabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MB`;
-}
-
-async function refuseForeignFolder(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((): string[] => []);
-  if (names.length === 0 || names.includes("deployment.json")) return;
-  throw new ColdframeError(
-    "CONFIG_INVALID",
-    `${folder} is not an artifact of coldframe, and the build would replace it.`,
-    {
-      fix: "Move the folder away, or build to another one.",
-    },
-  );
-}
-
-async function withLock(lock: string, swap: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await mkdir(lock);
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const age = await stat(lock).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs,
-        () => 0,
-      );
-      if (age > LOCK_STALE_MS) await rmdir(lock).catch(ignoreMissing);
-      else await sleep(10);
-    }
-  }
-  try {
-    await swap();
-  } finally {
-    await rmdir(lock).catch(ignoreMissing);
-  }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }

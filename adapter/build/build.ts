@@ -3,8 +3,8 @@
 
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { checkSize, fillArtifact, type FileSize, measure, megabytes, stage } from "./artifact.ts";
-import { type Bundle, type Bundler, createBundler } from "./bundle.ts";
+import { checkSize, fillArtifact, type FileSize, measure } from "./artifact.ts";
+import { type Bundler, createBundler } from "./bundle.ts";
 import { type Inspection, inspectBundle } from "./code-cache.ts";
 import { type LoadedConfig, readConfig } from "./config.ts";
 import { listData } from "./data-files.ts";
@@ -13,10 +13,11 @@ import { writeEntry } from "./entry.ts";
 import { findModel } from "./model-file.ts";
 import { openApiDocument, schemaDocument } from "./openapi.ts";
 import type { Cpu } from "./platform.ts";
+import { type BuildReport, report } from "./report.ts";
+import { stage } from "./staging.ts";
 import { writeZip } from "./zip.ts";
 
-/** Larger zips reach Lambda only through S3. */
-const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
+export type { BuildReport } from "./report.ts";
 
 export interface BuildOptions {
   /** The folder with config.yaml. */
@@ -30,22 +31,6 @@ export interface BuildOptions {
   /** Default: true. */
   codeCache?: boolean;
   onStep?: (step: string) => void;
-}
-
-export interface BuildReport {
-  /** Absolute: <outDir>/lambda. */
-  directory: string;
-  zip?: { path: string; bytes: number };
-  unzippedBytes: number;
-  bundleBytes: number;
-  architecture: "arm64" | "x86_64";
-  codeCache: "made" | "absent";
-  /** The ten largest files; paths relative to `directory`. */
-  largest: { path: string; bytes: number }[];
-  warnings: string[];
-  milliseconds: number;
-  /** Absolute paths that, when changed, change the artifact; data_dir stands for its files. npm packages are left out. */
-  inputs: string[];
 }
 
 /**
@@ -98,7 +83,7 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
         options.codeCache ?? false,
       );
       const sizes = await writeDocuments(staging.directory, loaded, inspection);
-      step("zip");
+      if (options.zip) step("zip");
       const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
       await staging.swapIn();
       return report(started, outDir, loaded, bundle, inspection, sizes, zipBytes);
@@ -151,38 +136,6 @@ async function writeDocuments(
     deploymentText(config, { dataBytes, otherBytes, cachedBy }),
   );
   return measure(directory);
-}
-
-function report(
-  started: number,
-  outDir: string,
-  { project, config, warnings }: LoadedConfig,
-  bundle: Bundle,
-  inspection: Inspection,
-  sizes: readonly FileSize[],
-  zipBytes: number | undefined,
-): BuildReport {
-  const path = join(outDir, "lambda.zip");
-  const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
-  return {
-    directory: join(outDir, "lambda"),
-    ...(zipBytes !== undefined && { zip: { path, bytes: zipBytes } }),
-    unzippedBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
-    bundleBytes: bundle.code.length,
-    architecture: config.serverless.architecture,
-    codeCache: inspection.cachedBy === undefined ? "absent" : "made",
-    largest: sizes.slice(0, 10),
-    warnings: [
-      ...warnings,
-      ...bundle.warnings,
-      ...inspection.warnings,
-      ...(large
-        ? [`lambda.zip has ${megabytes(zipBytes)}, allowed for a direct upload 50 MB; upload it through S3.`]
-        : []),
-    ],
-    milliseconds: Math.round(performance.now() - started),
-    inputs: [join(project, "config.yaml"), join(project, config.data_dir), ...bundle.inputs],
-  };
 }
 
 function cpuOf({ config }: LoadedConfig): Cpu {

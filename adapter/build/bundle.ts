@@ -1,11 +1,11 @@
 // Bundles the model and the adapter with esbuild into bundle.cjs and its source map, and finds what has to lie beside
 // it. The options are in esbuild.config.mjs, native addons in addon-*.ts.
 
-import { isAbsolute, resolve, sep } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 import { type BuildResult, context, type Metafile } from "esbuild";
 import { bundleOptions } from "../../esbuild.config.mjs";
 import { type AddonBoundary, createAddonBoundary } from "./addon-boundary.ts";
-import { chooseAddonFiles } from "./addon-files.ts";
+import { checkOwnFile, chooseAddonFiles } from "./addon-files.ts";
 import { type CopiedFile, layOut } from "./addon-layout.ts";
 import { type Trace, traceUses } from "./addon-trace.ts";
 import { bundleError, bundleWarnings } from "./bundle-problems.ts";
@@ -55,9 +55,8 @@ export async function createBundler(
       for (;;) {
         const result = await warm.rebuild();
         const trace = await traceUses([...boundary.uses.values()], cpu);
-        const twice = inBoth(result.metafile, trace, project);
-        if (twice.size === 0) return finish(result, trace);
-        boundary.keepOut(twice);
+        const again = boundary.keepOut(inBoth(result.metafile, trace, project));
+        if (!again) return finish(result, trace);
       }
     } catch (failure) {
       throw bundleError(failure, project);
@@ -69,7 +68,7 @@ export async function createBundler(
     return {
       code,
       map: portableSourceMap(map, outfile, project),
-      addons: [...layOut(chooseAddonFiles(trace, cpu), roots(boundary)), ...ownFiles(boundary)],
+      addons: [...layOut(chooseAddonFiles(trace, cpu), roots(boundary)), ...ownFiles(boundary, project, cpu)],
       inputs: sources(result.metafile, project).filter(
         (file) => file !== entry && !file.includes(`${sep}node_modules${sep}`),
       ),
@@ -118,6 +117,9 @@ function roots({ uses }: AddonBoundary): Package[] {
     .filter((found) => found !== undefined);
 }
 
-function ownFiles({ ownFiles: files }: AddonBoundary): CopiedFile[] {
-  return [...files].map(([from, to]) => ({ from, to }));
+function ownFiles({ ownFiles: files }: AddonBoundary, project: string, cpu: Cpu): CopiedFile[] {
+  return [...files].map(([from, to]) => {
+    checkOwnFile(from, relative(project, from), cpu);
+    return { from, to };
+  });
 }

@@ -11,7 +11,9 @@ const [bundleFile = "", requireFrom = "", resultFile = "", cacheFile] = process.
 
 const source = readFileSync(bundleFile, "latin1");
 const script = new Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
-  filename: bundleFile,
+  // V8 writes the name into the cache. Relative to the working directory it is the same on every machine; the function
+  // gives its own.
+  filename: "bundle.cjs",
   lineOffset: -1,
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
@@ -31,7 +33,13 @@ try {
   await bundle.exports["deployment"].importModel();
 } catch (thrown) {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  result = { thrown: { name: error.name, message: error.message, stack: error.stack } };
+  result = {
+    thrown: {
+      name: error.name,
+      message: error.message,
+      stack: error.stack?.replaceAll("bundle.cjs:", `${bundleFile}:`),
+    },
+  };
 }
 // Before the schemas are asked: what only that compiles would make every cold start read a larger cache.
 if (cacheFile !== undefined) writeFileSync(cacheFile, script.createCachedData());

@@ -14,6 +14,7 @@ import { findPackage } from "./packages.ts";
 import type { Cpu } from "./platform.ts";
 
 const LOAD_LIMIT_MS = 30_000;
+const OUTPUT_LIMIT_BYTES = 64 * 2 ** 20;
 
 /** The first major version whose V8 takes a cache made with another heap size; Lambda sets one by memory. */
 const FIRST_USABLE_MAJOR = 24;
@@ -41,13 +42,15 @@ export async function inspectBundle(
   loaded: LoadedConfig,
   cpu: Cpu,
   wanted: boolean,
+  limitMs: number = LOAD_LIMIT_MS,
 ): Promise<Inspection> {
   const { runtime } = loaded.config.serverless;
   const major = Number.parseInt(runtime.slice("nodejs".length), 10);
   const node = findNode(major, loaded.project);
   const obstacle = wanted ? whyNot(runtime, major, node, cpu) : undefined;
   const maker = wanted && obstacle === undefined ? node : undefined;
-  const outcome = await runChild(maker ?? node ?? thisNode(), maker !== undefined, directory, loaded, cpu);
+  const child = { node: maker ?? node ?? thisNode(), withCache: maker !== undefined, limitMs };
+  const outcome = await runChild(child, directory, loaded, cpu);
   return {
     cachedBy: outcome.ended ? undefined : maker?.version,
     facts: outcome.facts,
@@ -99,9 +102,14 @@ interface ChildResult {
   };
 }
 
+interface Child {
+  readonly node: NodeBinary;
+  readonly withCache: boolean;
+  readonly limitMs: number;
+}
+
 async function runChild(
-  node: NodeBinary,
-  withCache: boolean,
+  { node, withCache, limitMs }: Child,
   directory: string,
   { project, modelFile, config }: LoadedConfig,
   cpu: Cpu,
@@ -111,10 +119,14 @@ async function runChild(
   const foreign = cpu !== process.arch;
   // The artifact's addons are for the function's processor; the project's may be for this one.
   const requireFrom = foreign ? join(project, ".coldframe", "bundle.cjs") : bundleFile;
-  const child = join(import.meta.dirname, "code-cache-child.mjs");
+  const program = join(import.meta.dirname, "code-cache-child.mjs");
   const cache = withCache ? [`${bundleFile}.cache`] : [];
-  const args = ["--expose-gc", "--predictable", child, bundleFile, requireFrom, resultFile, ...cache];
-  const ending = await run(node.path, args, directory, config.environment_variables);
+  const args = ["--expose-gc", "--predictable", program, bundleFile, requireFrom, resultFile, ...cache];
+  const ending = await run(node.path, args, {
+    cwd: directory,
+    env: { ...cleanEnvironment(), ...config.environment_variables },
+    timeout: limitMs,
+  });
   const result = await readFile(resultFile, "utf8").then(
     (text) => JSON.parse(text) as ChildResult,
     () => undefined,
@@ -150,22 +162,24 @@ function firstFrame(stack: string | undefined, bundleFile: string): string {
   return place === undefined || place.startsWith("/") ? "" : ` (${place})`;
 }
 
-/** How the child ended, as the end of a sentence; its output is the model's and is dropped. */
-function run(node: string, args: string[], cwd: string, variables: Record<string, string>): Promise<string> {
-  // Flags of the caller would reach V8's flag hash, and coverage changes what is compiled.
+/** Flags of the caller would reach V8's flag hash, and coverage changes what is compiled. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _flags, NODE_V8_COVERAGE: _coverage, ...environment } = process.env;
-  const options = {
-    cwd,
-    env: { ...environment, ...variables },
-    timeout: LOAD_LIMIT_MS,
-    maxBuffer: 64 * 2 ** 20,
-  };
+  return environment;
+}
+
+/** How the child ended, as the end of a sentence; its output is the model's and is dropped. */
+function run(
+  node: string,
+  args: string[],
+  options: { cwd: string; env: NodeJS.ProcessEnv; timeout: number },
+): Promise<string> {
   return new Promise((resolve) => {
-    execFile(node, args, { ...options, killSignal: "SIGKILL" }, (error) => {
-      if (error?.killed) resolve(`was still loading after ${LOAD_LIMIT_MS / 1000} s`);
-      else if (error?.signal) resolve(`ended the process that loaded it with ${error.signal}`);
-      else
-        resolve(`ended the process that loaded it${error === null ? "" : ` with exit code ${error.code}`}`);
+    execFile(node, args, { ...options, maxBuffer: OUTPUT_LIMIT_BYTES, killSignal: "SIGKILL" }, (error) => {
+      const ended = "ended the process that loaded it";
+      if (error === null) resolve(ended);
+      else if (error.killed) resolve(`was still loading after ${options.timeout / 1000} s`);
+      else resolve(`${ended} with ${error.signal ?? `exit code ${error.code}`}`);
     });
   });
 }

@@ -3,9 +3,9 @@
 
 import leven from "leven";
 import type { Document, LineCounter } from "yaml";
-import { isAlias, isMap, isScalar, isSeq } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { ColdframeError } from "../runtime/errors.ts";
+import { descriptionOf, dotted, keyRule, lineOf, schemaAt, shapeOf, valueAt } from "./schema-path.ts";
 import { TRUSS_KEYS } from "./truss-keys.ts";
 
 /** One refusal. `unknown` marks a key that exists nowhere. */
@@ -130,76 +130,4 @@ function kindOf(found: unknown): string {
   return (
     { string: "a text", number: "a number", boolean: "a boolean" }[typeof found as string] ?? "a mapping"
   );
-}
-
-/** `serverless.events[1]` */
-export function dotted(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
-    .join("");
-}
-
-/** 1-based line of the key or list item at `path`, or of the nearest thing above it. */
-function lineOf(path: readonly PropertyKey[], document: Document, lines: LineCounter): number {
-  let node: unknown = document.contents;
-  let offset = 0;
-  for (const key of path) {
-    if (isAlias(node)) node = node.resolve(document);
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
-      if (!isScalar(pair?.key)) break;
-      offset = pair.key.range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(node)) {
-      node = node.items[Number(key)];
-      offset = (node as { range?: readonly number[] } | undefined)?.range?.[0] ?? offset;
-    } else break;
-  }
-  return lines.linePos(offset).line || 1;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-}
-
-type Definition = z.core.$ZodTypeDef & {
-  innerType?: z.core.$ZodType;
-  in?: z.core.$ZodType;
-  shape?: Record<string, z.core.$ZodType>;
-  valueType?: z.core.$ZodType;
-  keyType?: z.core.$ZodType;
-  element?: z.core.$ZodType;
-};
-
-const definition = (schema: z.core.$ZodType): Definition => schema._zod.def as Definition;
-
-/** Through default, optional, nullable and transform to the schema they wrap. */
-function inner(schema: z.core.$ZodType): z.core.$ZodType | undefined {
-  return definition(schema).innerType ?? definition(schema).in;
-}
-
-function shapeOf(schema: z.core.$ZodType | undefined): Record<string, z.core.$ZodType> | undefined {
-  if (schema === undefined) return undefined;
-  return definition(schema).shape ?? shapeOf(inner(schema));
-}
-
-function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType | undefined {
-  const [key, ...rest] = path;
-  if (key === undefined) return schema;
-  const { shape, valueType, element } = definition(schema);
-  const child = shape?.[String(key)] ?? valueType ?? element;
-  if (child !== undefined) return schemaAt(child, rest);
-  const wrapped = inner(schema);
-  return wrapped === undefined ? undefined : schemaAt(wrapped, path);
-}
-
-function descriptionOf(schema: z.core.$ZodType | undefined): string | undefined {
-  if (schema === undefined) return undefined;
-  return z.globalRegistry.get(schema)?.description ?? descriptionOf(inner(schema));
-}
-
-function keyRule(schema: z.core.$ZodType | undefined): string | undefined {
-  if (schema === undefined) return undefined;
-  const { keyType } = definition(schema);
-  return keyType === undefined ? keyRule(inner(schema)) : descriptionOf(keyType);
 }

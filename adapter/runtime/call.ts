@@ -90,7 +90,8 @@ export class Cancellation {
     }
     this.#listeners.push(listener);
     const [deadline, tooLate] = [this.#deadline, this.#tooLate];
-    if (deadline && tooLate) this.#timer ??= setTimeout(() => this.cancel(tooLate()), deadline - Date.now());
+    if (deadline === undefined || tooLate === undefined) return;
+    this.#timer ??= setTimeout(() => this.cancel(tooLate()), Math.max(0, deadline - Date.now()));
   }
 
   /** The first reason stays. */
@@ -104,5 +105,7 @@ export class Cancellation {
   /** The invocation is over: nothing is cancelled by time any more. */
   end(): void {
     clearTimeout(this.#timer);
+    // Who asks for the signal only now starts no timer.
+    this.#deadline = undefined;
   }
 }

@@ -128,10 +128,12 @@ async function load(deployment: Deployment, artifact: Artifact): Promise<ReadyMo
     clock.lap("setup_environment");
   }
   if (instance.load) {
-    await within(settings.loadTimeoutMs, modelFile, async () => {
+    await within(settings.loadTimeoutMs, modelFile, async (isLate) => {
       try {
         await instance.load?.();
       } catch (error) {
+        // Given up: another instance may be loading by now.
+        if (isLate()) return;
         writeLog("warn", "load() failed; trying once more", { error });
         await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_DELAY_MS));
         await step("load()", () => instance.load?.());
@@ -144,16 +146,22 @@ async function load(deployment: Deployment, artifact: Artifact): Promise<ReadyMo
   return { ...loaded, predict: createPredict(loaded, settings) };
 }
 
-async function within(timeoutMs: number, modelFile: string, run: () => Promise<void>): Promise<void> {
+async function within(
+  timeoutMs: number,
+  modelFile: string,
+  run: (isLate: () => boolean) => Promise<void>,
+): Promise<void> {
+  let late = false;
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
+      late = true;
       const message = `${modelFile}: load() took more than ${timeoutMs / 1000} s.`;
       reject(new ColdframeError("LOAD_TIMEOUT", message, { fix: "Raise `runtime.load_timeout_seconds`." }));
     }, timeoutMs);
   });
   try {
-    await Promise.race([run(), timeout]);
+    await Promise.race([run(() => late), timeout]);
   } finally {
     clearTimeout(timer);
   }

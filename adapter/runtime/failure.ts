@@ -1,7 +1,7 @@
 // What becomes of an error: one log line with everything, and for the caller what it may know.
 
 import type { Call, Reply } from "./call.ts";
-import { type ColdframeError, toColdframeError } from "./errors.ts";
+import { ColdframeError, toColdframeError } from "./errors.ts";
 import { writeLog } from "./log.ts";
 import { errorReply } from "./reply.ts";
 import type { ReadStack } from "./stack.ts";
@@ -33,7 +33,7 @@ function logFailure(error: ColdframeError, requestId: string, readStack: ReadSta
   writeLog(ours ? "error" : "debug", cause instanceof Error ? `${cause.name}: ${cause.message}` : message, {
     code,
     request_id: requestId,
-    fix,
+    fix: cause instanceof ColdframeError ? cause.fix : fix,
     issues,
     cause: cause instanceof Error ? undefined : cause,
     stack: ours ? readStack(cause instanceof Error ? cause : error) : undefined,

@@ -36,7 +36,8 @@ export function toInvocation(origin: Origin, call?: Call, event: unknown = origi
 function toRequest({ method, path, query, headers, body, origin }: Call): Request {
   // The host is the caller's word: what is no plain host name must neither fail the model nor become another host.
   const named = headers["x-forwarded-host"] ?? headers["host"] ?? "";
-  const host = /^[\w.-]+(:\d{1,4})?$/.test(named) ? named : "localhost";
+  const isHost = /^[\w.-]+(:\d+)?$/.test(named) && URL.canParse(`https://${named}`);
+  const host = isHost ? named : "localhost";
   // Joined and not resolved: `//evil.example` is a path.
   const url = `https://${host}${path}${query && `?${query}`}`;
   // Request refuses a GET with a body, even with an empty one; and characters that HTTP cannot carry.

@@ -34,11 +34,11 @@ export function createPredict(model: LoadedModel, settings: Settings): Predict {
 
   return async (raw, invocation, cancellation) => {
     // Cancellation is heard even while the model is not listening: its promise is left behind.
-    const call = (member: "preprocess" | "predict" | "postprocess", argument: unknown): unknown => {
+    const attempt = (member: string, run: () => unknown): unknown => {
       const failed = (error: unknown) => modelError(error, member, cancellation.reason);
       let result: unknown;
       try {
-        result = instance[member]?.(argument, invocation);
+        result = run();
       } catch (error) {
         throw failed(error);
       }
@@ -48,9 +48,15 @@ export function createPredict(model: LoadedModel, settings: Settings): Predict {
         result.then(resolve, (error: unknown) => reject(failed(error)));
       });
     };
+    const call = (member: "preprocess" | "predict" | "postprocess", argument: unknown): unknown =>
+      attempt(member, () => instance[member]?.(argument, invocation));
+    const check = (schema: StandardSchemaV1, value: unknown, side: "input" | "output"): unknown =>
+      attempt(`static ${side}`, () =>
+        validate(schema, value, side === "input" ? inputInvalid : outputInvalid),
+      );
 
     let input = raw;
-    if (model.input) input = await validate(model.input, raw, inputInvalid);
+    if (model.input) input = await check(model.input, raw, "input");
     else if (raw === undefined && takesInput) throw new ColdframeError("INPUT_INVALID", "the body is empty.");
     if (instance.preprocess) input = await call("preprocess", input);
 
@@ -67,7 +73,7 @@ export function createPredict(model: LoadedModel, settings: Settings): Predict {
       if (output) return output;
       release();
       if (instance.postprocess) value = await call("postprocess", value);
-      if (model.output) value = await validate(model.output, value, outputInvalid);
+      if (model.output) value = await check(model.output, value, "output");
       return { value };
     } catch (error) {
       release();

@@ -42,7 +42,8 @@ function valueReply(value: unknown, headers: Headers): Reply {
     const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value;
     return { status: 200, headers: { "content-type": "application/octet-stream" }, body: bytes };
   }
-  if (typeof value === "string" && accepts(headers, "text/plain")) {
+  // Who takes both, as axios does, gets JSON: the text "123" would be read as a number.
+  if (typeof value === "string" && accepts(headers, "text/plain") && !accepts(headers, "application/json")) {
     return { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: value };
   }
   return jsonReply(200, value);
@@ -52,7 +53,10 @@ async function streamReply(items: ItemStream, headers: Headers, requestId: strin
   const first = await items.next();
   const natural = first.done === true ? textFraming() : naturalFraming(first.value);
   const format = chooseFormat(headers, natural.contentType.split(";", 1)[0] ?? "");
-  if (format === "json") return valueReply(await gather(items, first), headers);
+  if (format === "json") {
+    const whole = await gather(items, first);
+    return whole instanceof Uint8Array ? valueReply(whole, headers) : jsonReply(200, whole);
+  }
   const framing = format === "sse" ? sseFraming() : natural;
   const frames = encodeItems(first, items, framing);
   const { error } = framing;
@@ -74,25 +78,32 @@ function naturalFraming(first: unknown): Framing {
   return first instanceof Uint8Array ? bytesFraming() : ndjsonFraming();
 }
 
-// By hand, because every `yield` of an async generator costs three more turns of the microtask queue a token.
+// By hand, because every `yield` of an async generator costs three more turns of the microtask queue a token. The first
+// item is encoded before the status is chosen.
 function encodeItems(
   first: IteratorResult<unknown>,
   items: ItemStream,
   framing: Framing,
 ): AsyncIterableIterator<string | Uint8Array> {
-  let ahead: IteratorResult<unknown> | undefined = first;
-  const encode = (result: IteratorResult<unknown>): IteratorResult<string | Uint8Array> =>
-    result.done === true
-      ? { done: true, value: undefined }
-      : { done: false, value: framing.encode(result.value) };
+  const encode = (result: IteratorResult<unknown>): IteratorResult<string | Uint8Array> => {
+    if (result.done === true) return { done: true, value: undefined };
+    try {
+      return { done: false, value: framing.encode(result.value) };
+    } catch (error) {
+      // The model does not know that what it yielded cannot be written: it would wait for its reader for ever.
+      void items.return();
+      throw error;
+    }
+  };
+  let ahead: IteratorResult<string | Uint8Array> | undefined = encode(first);
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
     async next() {
-      const result = ahead ?? (await items.next());
+      const result = ahead ?? encode(await items.next());
       ahead = undefined;
-      return encode(result);
+      return result;
     },
     async return() {
       await items.return();

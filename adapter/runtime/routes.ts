@@ -32,13 +32,14 @@ export function createRoutes(artifact: Artifact, start: ColdStart, readStack: Re
   const routes = new Map<string, Entry>([
     ["/", alive],
     ["/health/live", alive],
-    ["/health/ready", ["GET", () => ready(start)]],
+    ["/health/ready", ["GET", (call) => ready(call, start)]],
     // SageMaker's reading: 204 is "alive, not yet".
     [
       "/ping",
       [
         "GET",
-        () => (start.state === "loading" ? { status: 204, headers: {}, body: undefined } : ready(start)),
+        (call) =>
+          start.state === "loading" ? { status: 204, headers: {}, body: undefined } : ready(call, start),
       ],
     ],
     [":loaded", ["GET", () => loaded(start) && jsonReply(200, { status: "loaded" })]],
@@ -73,12 +74,18 @@ async function predictReply(call: Call, start: ColdStart): Promise<Reply> {
   return outputReply(output, call.headers, call.origin.id);
 }
 
-async function ready(start: ColdStart): Promise<Reply> {
+async function ready({ origin }: Call, start: ColdStart): Promise<Reply> {
   const { instance } = loaded(start);
   let healthy: unknown = true;
   let cause: unknown;
   try {
-    if (instance.isHealthy) healthy = await instance.isHealthy();
+    if (instance.isHealthy) {
+      // A check that hangs is no answer, and must not outlast the invocation.
+      healthy = await new Promise((resolve, reject) => {
+        origin.cancellation.onCancel(reject);
+        Promise.resolve(instance.isHealthy?.()).then(resolve, reject);
+      });
+    }
   } catch (error) {
     healthy = false;
     cause = error;

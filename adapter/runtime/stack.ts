@@ -35,7 +35,7 @@ export function stackReader(bundleFile: string): ReadStack {
   }
 
   return (error) => {
-    map ??= readMap(`${bundleFile}.map`);
+    if (map === undefined) map = readMap(`${bundleFile}.map`);
     const cause = error instanceof Error && error.cause;
     return cause instanceof Error ? `${read(error)}\n  caused by ${read(cause)}` : read(error);
   };

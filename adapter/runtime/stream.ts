@@ -82,6 +82,7 @@ export class ItemStream implements AsyncIterableIterator<unknown> {
     if (performance.now() - this.#turnedAt > MAX_HOLD_MS) {
       await nextTurn();
       this.#turnedAt = performance.now();
+      if (this.#ended) return { done: true, value: undefined };
     }
     const result = await this.#source.next();
     if (result.done === true) return { done: true, value: undefined };

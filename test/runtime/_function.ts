@@ -14,6 +14,9 @@ export interface FunctionOptions {
   readonly folder?: string;
 }
 
+// A process has one function; a test's has many.
+process.setMaxListeners(0);
+
 /** Start a function around `Model`, as the generated entry would. */
 export function startFunction(Model: unknown, options: FunctionOptions = {}) {
   const deployment: Deployment = {
@@ -115,6 +118,8 @@ export class FakeResponseStream extends EventEmitter {
   write(chunk: string | Uint8Array): boolean {
     if (this.ended) throw new Error("write after end: the runtime client's process would exit");
     this.#written = true;
+    // A destroyed request takes nothing, says so by `false`, and never drains.
+    if (this.closed) return false;
     if (chunk.length > 0) this.chunks.push(Buffer.from(chunk as string));
     this.emit("written");
     return !this.full;

@@ -11,7 +11,8 @@ interface FunctionUrlEvent {
   readonly rawQueryString?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly cookies?: readonly string[];
-  readonly body?: string;
+  /** Absent on AWS, and `null` from some who imitate it. */
+  readonly body?: string | null;
   readonly isBase64Encoded?: boolean;
   readonly requestContext: { readonly stage?: string; readonly http: { readonly method: string } };
 }
@@ -72,6 +73,6 @@ function withoutStage(path: string, stage: string | undefined): string {
 }
 
 function decode({ body, isBase64Encoded }: FunctionUrlEvent): string | Uint8Array {
-  if (body === undefined) return "";
+  if (!body) return "";
   return isBase64Encoded === true ? Buffer.from(body, "base64") : body;
 }

@@ -34,7 +34,13 @@ export async function httpResult(source: HttpSource, call: Call, route: Route, r
 
 async function collect(body: AsyncIterable<string | Uint8Array>): Promise<string | Uint8Array> {
   const chunks: (string | Uint8Array)[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    // Leaving the loop ends the model, which might never end by itself.
+    if (length > MAX_RESULT_BYTES) throw tooLarge();
+  }
   if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("");
   return Buffer.concat(chunks.map((chunk) => (typeof chunk === "string" ? Buffer.from(chunk) : chunk)));
 }

@@ -14,7 +14,7 @@ export interface ResponseStream {
   end(): unknown;
   setContentType(type: string): void;
   once(event: "drain" | "close", listener: () => void): unknown;
-  off(event: "drain" | "close", listener: () => void): unknown;
+  off(event: "drain", listener: () => void): unknown;
 }
 
 /** Declares a handler as a streaming one, without the `awslambda` global, which a test or a container lacks. */
@@ -24,68 +24,84 @@ const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
 
 const DELIMITER = "\0".repeat(8);
 
-/**
- * Write one answer. Resolves when all of it was taken.
- * A failing body is rethrown with the stream still open: the runtime client then sends the error as trailers. When the
- * other side goes away the invocation is cancelled, and its body fails with that.
- * @param head the prelude, or a content type where the body goes out without one
- */
-export async function writeResponse(
-  stream: ResponseStream,
-  head: Prelude | string,
-  { body, errorFrame }: Pick<Reply, "body" | "errorFrame">,
-  cancellation: Cancellation,
-): Promise<void> {
-  let open = true;
-  stream.once("close", () => {
-    if (open) cancellation.cancel(new ColdframeError("CANCELLED", "the caller closed the response."));
-    open = false;
-  });
+/** One answer on a response stream. Made before the model is asked, to hear of a caller that leaves meanwhile. */
+export class ResponseWriter {
+  #stream: ResponseStream;
+  #cancellation: Cancellation;
+  #state: "open" | "ended" | "closed" = "open";
+  #wake: (() => void) | undefined;
 
-  // The prelude is written and not declared: HttpResponseStream.from holds it back until the first chunk, and loses it
-  // when there is none.
-  if (typeof head === "string") {
-    stream.setContentType(head);
-    stream.write("");
-  } else {
-    stream.setContentType(PRELUDE_TYPE);
-    stream.write(JSON.stringify(head) + DELIMITER);
+  /** When the other side goes away before the end, the invocation is cancelled. */
+  constructor(stream: ResponseStream, cancellation: Cancellation) {
+    this.#stream = stream;
+    this.#cancellation = cancellation;
+    stream.once("close", () => {
+      if (this.#state === "ended") return;
+      this.#state = "closed";
+      cancellation.cancel(new ColdframeError("CANCELLED", "the caller closed the response."));
+    });
   }
-  if (isStream(body)) {
-    try {
-      await writeChunks(stream, body, () => open);
-    } catch (error) {
-      if (open && errorFrame !== undefined) stream.write(errorFrame(toColdframeError(error)));
-      throw error;
+
+  /** Whether the other side went away: nobody is left to be told anything. */
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /**
+   * Write the whole answer. Resolves when all of it was taken.
+   * A failing body is rethrown with the stream still open: the runtime client then sends the error as trailers.
+   * @param head the prelude, or a content type where the body goes out without one
+   */
+  async write(
+    head: Prelude | string,
+    { body, errorFrame }: Pick<Reply, "body" | "errorFrame">,
+  ): Promise<void> {
+    // A destroyed request takes nothing: `write` says false, and no drain follows.
+    if (this.isClosed) return;
+    const stream = this.#stream;
+    // The prelude is written and not declared: HttpResponseStream.from holds it back until the first chunk, and loses
+    // it when there is none.
+    if (typeof head === "string") {
+      stream.setContentType(head);
+      stream.write("");
+    } else {
+      stream.setContentType(PRELUDE_TYPE);
+      stream.write(JSON.stringify(head) + DELIMITER);
     }
-  } else if (body !== undefined && body.length > 0) {
-    stream.write(body);
+    if (isStream(body)) {
+      try {
+        await this.#writeChunks(body);
+      } catch (error) {
+        if (!this.isClosed && errorFrame !== undefined) stream.write(errorFrame(toColdframeError(error)));
+        throw error;
+      }
+    } else if (body !== undefined && body.length > 0) {
+      stream.write(body);
+    }
+    this.#state = "ended";
+    stream.end();
   }
-  open = false;
-  stream.end();
-}
 
-async function writeChunks(
-  stream: ResponseStream,
-  body: AsyncIterable<string | Uint8Array>,
-  isOpen: () => boolean,
-): Promise<void> {
-  const chunks = body[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await chunks.next();
-    if (done === true) return;
-    if (isOpen() && !stream.write(value)) await drained(stream);
+  async #writeChunks(body: AsyncIterable<string | Uint8Array>): Promise<void> {
+    const chunks = body[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done === true) return;
+      if (!this.isClosed && !this.#stream.write(value)) await this.#drained();
+    }
   }
-}
 
-function drained(stream: ResponseStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off("drain", done);
-      stream.off("close", done);
-      resolve();
-    };
-    stream.once("drain", done);
-    stream.once("close", done);
-  });
+  // Or cancelled: by a close, or by the deadline, since a reader that takes nothing until then would cost the process.
+  #drained(): Promise<void> {
+    if (this.#wake === undefined) this.#cancellation.onCancel(() => this.#wake?.());
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#stream.off("drain", done);
+        resolve();
+      };
+      this.#wake = done;
+      this.#stream.once("drain", done);
+      if (this.#cancellation.reason !== undefined) done();
+    });
+  }
 }

@@ -22,7 +22,7 @@ import { createRoutes } from "../routes.ts";
 import { stackReader } from "../stack.ts";
 import { httpResult, jsonValue } from "./_buffered-result.ts";
 import { initPhase, unloadOnShutdown } from "./_lifecycle.ts";
-import { type ResponseStream, STREAMING, writeResponse } from "./_response-stream.ts";
+import { type ResponseStream, ResponseWriter, STREAMING } from "./_response-stream.ts";
 import { surviveStrayErrors } from "./_stray-errors.ts";
 
 /** What is read of Lambda's context object. */
@@ -58,7 +58,9 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
     if (isFirst) surviveStrayErrors(readStack);
     isFirst = false;
     context.callbackWaitsForEmptyEventLoop = false;
-    const source = sourceOf(event, deployment.events);
+    const source = deployment.events.find((candidate) => candidate.matches(event));
+    if (source === undefined)
+      throw failedError(unknownEvent(deployment.events), context.awsRequestId, readStack);
     const left = context.getRemainingTimeInMillis();
     const deadline = Date.now() + left;
     const answerBy = deadline - Math.min(ANSWER_MARGIN_MS, left / 2);
@@ -102,6 +104,7 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
 
   async function stream(event: unknown, out: ResponseStream, context: LambdaContext): Promise<void> {
     const { source, origin } = begin(event, context);
+    const writer = new ResponseWriter(out, origin.cancellation);
     try {
       let head: Prelude | string;
       let reply: Reply;
@@ -113,11 +116,10 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
         reply = await outputReply(output, {}, origin.id);
         head = reply.headers["content-type"] ?? "application/octet-stream";
       }
-      await writeResponse(out, head, reply, origin.cancellation);
+      await writer.write(head, reply);
     } catch (thrown) {
       const error = failedError(thrown, origin.id, readStack);
-      // Of a caller that is gone nobody is left to be told.
-      if (error.name !== "CANCELLED") throw error;
+      if (!writer.isClosed) throw error;
     } finally {
       end(origin);
     }
@@ -127,10 +129,8 @@ export function lambda(deployment: Deployment, artifact: Artifact): LambdaHandle
   return { stream, buffered, ready: initPhase(start, readStack) };
 }
 
-function sourceOf(event: unknown, sources: readonly EventSource[]): EventSource {
-  const source = sources.find((candidate) => candidate.matches(event));
-  if (source !== undefined) return source;
-  throw new ColdframeError(
+function unknownEvent(sources: readonly EventSource[]): ColdframeError {
+  return new ColdframeError(
     "EVENT_UNKNOWN",
     `the event is none of ${sources.map(({ name }) => name).join(", ")}, the event sources of this deployment.`,
     { fix: "Add its source to `serverless.events` in config.yaml." },

@@ -1,0 +1,59 @@
+// What a build tells its caller: sizes, warnings, and the files to watch.
+
+import { join } from "node:path";
+import { type FileSize, megabytes } from "./artifact.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Inspection } from "./code-cache.ts";
+import type { LoadedConfig } from "./config.ts";
+
+/** Larger zips reach Lambda only through S3. */
+const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
+
+export interface BuildReport {
+  /** Absolute: <outDir>/lambda. */
+  directory: string;
+  zip?: { path: string; bytes: number };
+  unzippedBytes: number;
+  bundleBytes: number;
+  architecture: "arm64" | "x86_64";
+  codeCache: "made" | "absent";
+  /** The ten largest files; paths relative to `directory`. */
+  largest: { path: string; bytes: number }[];
+  warnings: string[];
+  milliseconds: number;
+  /** Absolute paths that, when changed, change the artifact; data_dir stands for its files. npm packages are left out. */
+  inputs: string[];
+}
+
+/** What a build tells its caller. */
+export function report(
+  started: number,
+  outDir: string,
+  { project, config, warnings }: LoadedConfig,
+  bundle: Bundle,
+  inspection: Inspection,
+  sizes: readonly FileSize[],
+  zipBytes: number | undefined,
+): BuildReport {
+  const path = join(outDir, "lambda.zip");
+  const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
+  return {
+    directory: join(outDir, "lambda"),
+    ...(zipBytes !== undefined && { zip: { path, bytes: zipBytes } }),
+    unzippedBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    bundleBytes: bundle.code.length,
+    architecture: config.serverless.architecture,
+    codeCache: inspection.cachedBy === undefined ? "absent" : "made",
+    largest: sizes.slice(0, 10),
+    warnings: [
+      ...warnings,
+      ...bundle.warnings,
+      ...inspection.warnings,
+      ...(large
+        ? [`lambda.zip has ${megabytes(zipBytes)}, allowed for a direct upload 50 MB; upload it through S3.`]
+        : []),
+    ],
+    milliseconds: Math.round(performance.now() - started),
+    inputs: [join(project, "config.yaml"), join(project, config.data_dir), ...bundle.inputs],
+  };
+}

@@ -1,0 +1,105 @@
+// Every example is a test: built as a user builds it, run behind its function URL, asked each of its requests.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { build } from "../adapter/build/build.ts";
+import { hostArchitecture } from "../adapter/cli/build.ts";
+import { startFunctionUrl } from "../adapter/local/function-url.ts";
+import { type LocalLambda, startLocalLambda } from "../adapter/local/local-lambda.ts";
+
+const EXAMPLES = join(import.meta.dirname, "..", "examples");
+
+/** One file of requests/; see examples/README.md. */
+interface Exchange {
+  readonly description: string;
+  readonly request: {
+    readonly method?: string;
+    readonly path?: string;
+    readonly headers?: Record<string, string>;
+    readonly body?: unknown;
+    readonly text?: string;
+  };
+  readonly response: {
+    readonly status: number;
+    readonly headers?: Record<string, string>;
+    readonly body?: unknown;
+    readonly text?: string;
+    readonly match?: unknown;
+    readonly tolerance?: number;
+  };
+}
+
+for (const example of readdirSync(EXAMPLES, { withFileTypes: true })) {
+  if (!example.isDirectory()) continue;
+  const project = join(EXAMPLES, example.name);
+
+  describe(example.name, () => {
+    let folder: string;
+    let lambda: LocalLambda;
+    let front: Awaited<ReturnType<typeof startFunctionUrl>>;
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), "coldframe-example-"));
+      const { directory, warnings } = await build({
+        project,
+        outDir: folder,
+        architecture: hostArchitecture(),
+        zip: false,
+      });
+      assert.deepEqual(warnings, []);
+      lambda = await startLocalLambda({ artifact: directory });
+      front = await startFunctionUrl({ lambda: () => lambda });
+    });
+
+    after(async () => {
+      await front.close();
+      await lambda.close();
+      await rm(folder, { recursive: true });
+    });
+
+    for (const file of readdirSync(join(project, "requests"))) {
+      const exchange = JSON.parse(readFileSync(join(project, "requests", file), "utf8")) as Exchange;
+      test(`${file}: ${exchange.description}`, () => run(front.url, exchange));
+    }
+
+    test("one process answered them all", () => assert.equal(lambda.restarts, 0));
+  });
+}
+
+async function run(url: string, { request, response: owed }: Exchange): Promise<void> {
+  const { method = "POST", path = "/predict", headers = {}, body, text } = request;
+  const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(new URL(path, url), {
+    method,
+    headers: { "content-type": "application/json", ...headers },
+    ...(content === undefined ? undefined : { body: content }),
+  });
+  const answer = await response.text();
+  assert.equal(response.status, owed.status, answer);
+  for (const [name, value] of Object.entries(owed.headers ?? {})) assert.equal(response.headers.get(name), value);
+  if (owed.text !== undefined) assert.equal(answer, owed.text);
+  if (owed.body !== undefined) assert.deepEqual(JSON.parse(answer), owed.body);
+  if (owed.match !== undefined) assertMatch(JSON.parse(answer), owed.match, owed.tolerance ?? 0, "body");
+}
+
+/** `actual` holds at least what `expected` names; numbers differ by no more than `tolerance`. */
+function assertMatch(actual: unknown, expected: unknown, tolerance: number, path: string): void {
+  if (typeof expected === "number" && typeof actual === "number") {
+    assert.ok(Math.abs(actual - expected) <= tolerance, `${path}: ${actual} is not ${expected}`);
+  } else if (Array.isArray(expected)) {
+    assert.equal((actual as unknown[] | undefined)?.length, expected.length, path);
+    expected.forEach((item, i) => {
+      assertMatch((actual as unknown[])[i], item, tolerance, `${path}[${i}]`);
+    });
+  } else if (typeof expected === "object" && expected !== null) {
+    for (const [key, value] of Object.entries(expected)) {
+      assertMatch((actual as Record<string, unknown> | undefined)?.[key], value, tolerance, `${path}.${key}`);
+    }
+  } else {
+    assert.deepEqual(actual, expected, path);
+  }
+}
