@@ -88,6 +88,12 @@ export class Environment {
     await this.#forget(sandbox);
   }
 
+  /** Close once the invocations that have been asked for are over. */
+  async retire(): Promise<void> {
+    await this.#queue;
+    await this.close();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#sandbox?.api.interrupt(functionError("Sandbox.Failure", "The local Lambda was closed."));
@@ -149,7 +155,12 @@ export class Environment {
     };
     const startedAt = performance.now();
     const env = functionEnvironment(facts, options.variables);
-    const process = await spawnFunction(options.command, options.taskRoot, env, options.onLog);
+    const process = await spawnFunction(options.command, options.taskRoot, env, options.onLog).catch(
+      async (error: unknown) => {
+        await api.close();
+        throw error;
+      },
+    );
     const sandbox: Sandbox = { process, api };
     this.#sandbox = sandbox;
     this.restarts = this.#started++;

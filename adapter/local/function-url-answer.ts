@@ -45,8 +45,11 @@ function answerBuffered(json: Buffer, response: ServerResponse): FunctionError |
     answerFailure(answer, response);
     return answer;
   }
-  writeHead(response, answer.head);
-  response.end(hasNoBody(response, answer.head.status) ? undefined : answer.body);
+  const { head, body } = answer;
+  const noBody = hasNoBody(response, head.status);
+  const length = noBody ? {} : { "content-length": String(body.length) };
+  writeHead(response, { ...head, headers: { ...head.headers, ...length } });
+  response.end(noBody ? undefined : body);
   return undefined;
 }
 

@@ -2,7 +2,7 @@
 // artifact, variables, limits and wire as in the cloud; one environment, so that a second invocation waits.
 
 import { randomBytes, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Environment } from "./environment.ts";
 import { type Exchange, type FunctionError, functionError, type Outcome } from "./outcome.ts";
@@ -52,6 +52,8 @@ export interface LocalLambda {
   readonly handler: string;
   /** End the process, as the platform may at any time. */
   kill(): Promise<void>;
+  /** Close once the invocations that have been asked for are over. */
+  retire(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -62,9 +64,16 @@ const TIMEOUT_SECONDS = 60;
 /** One vCPU in the cloud. */
 const MEMORY_MB = 1769;
 
-/** Settles when the init phase is over, well or not. @throws RIC_NOT_FOUND */
+/** Settles when the init phase is over, well or not. @throws ARTIFACT_NOT_FOUND, RIC_NOT_FOUND */
 export async function startLocalLambda(options: LocalLambdaOptions): Promise<LocalLambda> {
   const taskRoot = path.resolve(options.artifact);
+  if (!existsSync(taskRoot)) {
+    const fix = "Run coldframe build first, or name the folder that holds index.mjs.";
+    throw Object.assign(new Error(`There is no artifact at ${taskRoot}`), {
+      code: "ARTIFACT_NOT_FOUND",
+      fix,
+    });
+  }
   const deployment = readDeployment(taskRoot);
   const memoryMb = options.memoryMb ?? deployment.memory_mb ?? MEMORY_MB;
   const handler = options.handler ?? deployment.handler ?? "index.stream";
@@ -98,6 +107,7 @@ export async function startLocalLambda(options: LocalLambdaOptions): Promise<Loc
     },
     handler,
     kill: () => environment.kill(),
+    retire: () => environment.retire(),
     close: () => environment.close(),
   };
 }

@@ -13,27 +13,22 @@ import {
   type Outcome,
   toFunctionError,
 } from "./outcome.ts";
+import {
+  accept,
+  type InvocationRequest,
+  PAYLOAD_LIMIT_BYTES,
+  record,
+  refuse,
+  refuseTooLarge,
+  toNextHeaders,
+} from "./runtime-api-documents.ts";
 import { readStreamed, type StreamedReading } from "./streamed-response.ts";
 
-/** What RAPID allows for a buffered response: 6 MB and 100 bytes. */
-export const PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 + 100;
 /** Go's limit, for RAPID is written in Go: error trailers of AWS's client have no limit of their own. */
 const HEADER_LIMIT_BYTES = 1024 * 1024;
+/** How long a broken response waits for the news that its process has ended. */
+const EXIT_GRACE_MS = 200;
 const ROUTE = /^\/2018-06-01(\/runtime\/(?:invocation\/(?:next|([^/]+)\/(response|error))|init\/error))$/;
-
-export interface InvocationRequest {
-  readonly id: string;
-  /** The event's bytes. */
-  readonly payload: Uint8Array;
-  /** Milliseconds since the epoch. */
-  readonly deadline: number;
-  readonly functionArn: string;
-  readonly traceId: string;
-  /** JSON texts; sent only when given. */
-  readonly clientContext?: string | undefined;
-  readonly cognitoIdentity?: string | undefined;
-  readonly tenantId?: string | undefined;
-}
 
 export interface RuntimeApi {
   /** `host:port`, for AWS_LAMBDA_RUNTIME_API. */
@@ -236,52 +231,6 @@ class Runtime {
     const message = `Transition from ${this.#state} to ${to} is not allowed for runtime`;
     refuse(response, 403, "InvalidStateTransition", message);
   }
-}
-
-/** How long a broken response waits for the news that its process has ended. */
-const EXIT_GRACE_MS = 200;
-
-function toNextHeaders(request: InvocationRequest): Record<string, string> {
-  const headers: Record<string, string> = {
-    "Content-Type": "application/json",
-    "Lambda-Runtime-Aws-Request-Id": request.id,
-    "Lambda-Runtime-Deadline-Ms": String(request.deadline),
-    "Lambda-Runtime-Invoked-Function-Arn": request.functionArn,
-    "Lambda-Runtime-Trace-Id": request.traceId,
-    "Content-Length": String(request.payload.length),
-  };
-  if (request.clientContext !== undefined) headers["Lambda-Runtime-Client-Context"] = request.clientContext;
-  if (request.cognitoIdentity !== undefined)
-    headers["Lambda-Runtime-Cognito-Identity"] = request.cognitoIdentity;
-  if (request.tenantId !== undefined) headers["Lambda-Runtime-Aws-Tenant-Id"] = request.tenantId;
-  return headers;
-}
-
-function record(request: IncomingMessage, path: string, onExchange: (exchange: Exchange) => void): void {
-  const chunks: Buffer[] = [];
-  request.on("data", (chunk: Buffer) => chunks.push(chunk));
-  request.once("close", () => {
-    const { rawHeaders, rawTrailers, complete } = request;
-    onExchange({ path, rawHeaders, chunks, rawTrailers, complete });
-  });
-}
-
-function accept(response: ServerResponse): void {
-  answer(response, 202, { status: "OK" });
-}
-
-function refuse(response: ServerResponse, status: number, errorType: string, errorMessage: string): void {
-  response.req.resume();
-  answer(response, status, { errorMessage, errorType });
-}
-
-function refuseTooLarge(response: ServerResponse): void {
-  const message = `Exceeded maximum allowed payload size (${PAYLOAD_LIMIT_BYTES} bytes).`;
-  refuse(response, 413, "RequestEntityTooLarge", message);
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "Content-Type": "application/json" }).end(`${JSON.stringify(body)}\n`);
 }
 
 function capitalised(word: string): string {

@@ -1,0 +1,64 @@
+// coldframe build: the artifact for Lambda, and what was made of it.
+
+import { Command, Option } from "commander";
+import { type BuildOptions, type BuildReport, build } from "../build/build.ts";
+import { bytes, colors, jsonResult, milliseconds, note, progress, result, table } from "./terminal.ts";
+
+interface Options {
+  readonly arch?: "arm64" | "x86_64";
+  readonly json?: true;
+}
+
+export function buildCommand(): Command {
+  return new Command("build")
+    .description("Build a project into dist/lambda and dist/lambda.zip.")
+    .argument("[dir]", "the folder with config.yaml", ".")
+    .addOption(
+      new Option("--arch <arch>", "instead of serverless.architecture in config.yaml").choices([
+        "arm64",
+        "x86_64",
+      ]),
+    )
+    .option("--json", "print one JSON object instead of text")
+    .addHelpText("after", "\nExample:\n  $ coldframe build my-model --arch arm64")
+    .action(async (project: string, options: Options) => {
+      const report = await buildWithProgress({
+        project,
+        ...(options.arch && { architecture: options.arch }),
+      });
+      for (const warning of report.warnings) note(`${colors.yellow("warning")}: ${warning}`);
+      if (options.json) jsonResult(report);
+      else result(describe(report));
+    });
+}
+
+/** The build, with its steps on the terminal. */
+export async function buildWithProgress(options: BuildOptions): Promise<BuildReport> {
+  const steps = progress();
+  try {
+    return await build({ ...options, onStep: steps.step });
+  } finally {
+    steps.stop();
+  }
+}
+
+/** The architecture that runs here, in the words of config.yaml. */
+export function hostArchitecture(): "arm64" | "x86_64" {
+  return process.arch === "arm64" ? "arm64" : "x86_64";
+}
+
+function describe(report: BuildReport): string {
+  const { architecture, codeCache } = report;
+  const rows: [string, string][] = [["artifact", report.directory]];
+  if (report.zip !== undefined) rows.push(["zip", `${report.zip.path}  ${bytes(report.zip.bytes)}`]);
+  rows.push(
+    ["unzipped", `${bytes(report.unzippedBytes)}, of which the bundle ${bytes(report.bundleBytes)}`],
+    ["architecture", architecture],
+    [
+      "code cache",
+      codeCache === "made" ? "made" : `absent: only a ${architecture} machine with the same Node makes one`,
+    ],
+    ["built in", milliseconds(report.milliseconds)],
+  );
+  return table(rows);
+}

@@ -1,0 +1,69 @@
+// What an answer says about itself: its error, if it is one, and its shape for --json. Nothing is printed here.
+
+import { isUtf8 } from "node:buffer";
+import type { FunctionError } from "../local/local-lambda.ts";
+import type { HttpAnswer } from "./http-exchange.ts";
+import { Refusal } from "./refusal.ts";
+
+export interface AnswerError {
+  readonly code: string;
+  readonly message: string;
+  readonly issues?: readonly { path: string; message: string }[];
+}
+
+/**
+ * Why this is not a whole and good answer; `undefined` when it is.
+ * @param hidden what the local platform knows and a 502 does not say
+ */
+export function answerError(answer: HttpAnswer, hidden: FunctionError | undefined): AnswerError | undefined {
+  const known = hidden && { code: hidden.errorType, message: hidden.errorMessage };
+  if (answer.broken !== undefined) {
+    return known ?? { code: "STREAM_BROKEN", message: `the answer broke off: ${answer.broken.message}.` };
+  }
+  if (answer.status < 400) return undefined;
+  return (
+    toErrorBody(answer.body) ??
+    known ?? { code: `HTTP_${answer.status}`, message: answer.body.toString().slice(0, 1000) || "no body." }
+  );
+}
+
+/** An init that failed, with the author's own stack. */
+export function initError({ errorType, errorMessage, trace }: FunctionError): Refusal {
+  const frames = trace.filter((line) => /^ +at /.test(line)).slice(0, 5);
+  return new Refusal(errorType, [errorMessage, ...frames].join("\n"));
+}
+
+/** `body` is parsed JSON, text, or base64 of anything else. */
+export function toJsonAnswer({ status, headers, body, ms }: HttpAnswer, initMs: number | undefined) {
+  const round = (value: number) => Math.round(value * 10) / 10;
+  return {
+    status,
+    headers,
+    body: toJsonBody(body, headers["content-type"] ?? ""),
+    ms: {
+      ...(initMs !== undefined && { init: round(initMs) }),
+      first_byte: round(ms.first_byte),
+      total: round(ms.total),
+    },
+  };
+}
+
+function toJsonBody(body: Buffer, contentType: string): unknown {
+  if (!isUtf8(body)) return body.toString("base64");
+  const text = body.toString();
+  if (!/[/+]json\s*(;|$)/.test(contentType)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function toErrorBody(body: Buffer): AnswerError | undefined {
+  try {
+    const { error } = JSON.parse(body.toString()) as { error?: Partial<AnswerError> };
+    return typeof error?.code === "string" ? { message: "", ...error, code: error.code } : undefined;
+  } catch {
+    return undefined;
+  }
+}

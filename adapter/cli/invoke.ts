@@ -1,0 +1,166 @@
+// coldframe invoke: one request to a model, on this machine as the cloud would run it or at a URL, and its answer on
+// standard output as it arrives.
+
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import type { BuildReport } from "../build/build.ts";
+import { startFunctionUrl } from "../local/function-url.ts";
+import { type FunctionError, type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
+import { buildWithProgress, hostArchitecture } from "./build.ts";
+import { exampleInput, quoted } from "./example-input.ts";
+import { formatLogLine, isProblem, type LogLine, parseLogLine } from "./function-logs.ts";
+import { exchange, type HttpRequest } from "./http-exchange.ts";
+import { answerError, initError, toJsonAnswer } from "./invoke-answer.ts";
+import { reportTable } from "./invoke-report.ts";
+import { Refusal } from "./refusal.ts";
+import { readRequestBody } from "./request-body.ts";
+import { colors, jsonResult, note } from "./terminal.ts";
+
+export interface InvokeOptions {
+  readonly data?: string;
+  readonly file?: string;
+  readonly url?: string;
+  readonly path?: string;
+  readonly request?: string;
+  readonly header: readonly string[];
+  readonly ric?: true;
+  readonly logs?: true;
+  readonly report?: true;
+  readonly json?: true;
+}
+
+/** Where the request goes, and what is known there of an error that HTTP hides. */
+interface Destination {
+  readonly url: string;
+  readonly lambda?: LocalLambda;
+  readonly build?: BuildReport;
+  readonly lines: readonly LogLine[];
+  hiddenError(): FunctionError | undefined;
+  close(): Promise<void>;
+}
+
+export function invokeCommand(): Command {
+  return new Command("invoke")
+    .description("Send one request to a model, built and run here as Lambda would run it, or to a URL.")
+    .argument("[dir]", "the folder with config.yaml", ".")
+    .option("-d, --data <json>", "the request's body, as JSON")
+    .option("-f, --file <path>", "the request's body; its type by the file's extension; - is standard input")
+    .option("--url <url>", "send it there instead of building and running the project")
+    .option("--path <path>", "the path of the request; /predict unless --url has one")
+    .option("-X, --request <method>", "the method of the request; POST when there is a body")
+    .option("-H, --header <line>", "a header, as in 'accept: text/event-stream'; repeatable", append, [])
+    .option("--ric", "run it on AWS's own runtime client, aws-lambda-ric")
+    .option("--logs", "show all of the function's log, not only warnings and errors")
+    .option("--report", "say what it weighs and how long each part took")
+    .option("--json", "print one JSON object: status, headers, body, ms")
+    .addHelpText("after", `\nExample:\n  $ coldframe invoke my-model --data '{"prompt":"hello"}'`)
+    .action(invoke);
+}
+
+async function invoke(project: string, options: InvokeOptions): Promise<void> {
+  const request = toRequest(project, options);
+  const destination = options.url === undefined ? await startHere(project, options) : remote(options.url);
+  try {
+    const url = toUrl(destination.url, options.path);
+    const answer = await exchange(url, request, async (chunk, status) => {
+      if (!options.json && status < 400) await write(chunk);
+    });
+    const error = answerError(answer, destination.hiddenError());
+    const initMs = destination.lambda?.initMs;
+    const facts = toJsonAnswer(answer, initMs);
+    if (!options.json && answer.status < 400 && process.stdout.isTTY) process.stdout.write("\n");
+    if (options.report) note(`\n${reportTable(answer, destination)}`);
+    if (error !== undefined) throw new Refusal(error.code, error.message, { issues: error.issues, facts });
+    if (options.json) jsonResult(facts);
+  } finally {
+    await destination.close();
+  }
+}
+
+/** A URL with a path of its own is whole; any other is a base. */
+function toUrl(base: string, path: string | undefined): URL {
+  const url = new URL(base);
+  if (path === undefined && url.pathname !== "/") return url;
+  return new URL(url.origin + url.pathname.replace(/\/$/, "") + (path ?? "/predict").replace(/^(?!\/)/, "/"));
+}
+
+function toRequest(project: string, options: InvokeOptions): HttpRequest {
+  const body = options.request === "GET" ? undefined : readRequestBody(options.data, options.file);
+  const method = options.request?.toUpperCase() ?? "POST";
+  if (body === undefined && options.request === undefined) throw noInput(project, options.url);
+  const headers: Record<string, string> = body === undefined ? {} : { "content-type": body.contentType };
+  for (const line of options.header) {
+    const colon = line.indexOf(":");
+    if (colon < 1) throw new Refusal("OPTION_INVALID", `--header ${line} is not of the form 'name: value'.`);
+    headers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return { method, headers, body: body?.bytes };
+}
+
+function noInput(project: string, url: string | undefined): Refusal {
+  const example = url === undefined ? exampleInput(project) : undefined;
+  const paste = example === undefined ? "" : ` This project's own example: --data ${quoted(example)}`;
+  return new Refusal("INPUT_MISSING", "there is nothing to send.", {
+    fix: `Give --data '<json>', --file <path>, or pipe it to standard input.${paste}`,
+  });
+}
+
+async function startHere(project: string, options: InvokeOptions): Promise<Destination> {
+  const build = await buildWithProgress({
+    project,
+    // Not dist/: what lies there may be for another architecture and waiting to be deployed.
+    outDir: join(resolve(project), ".coldframe", options.report ? "report" : "invoke"),
+    architecture: hostArchitecture(),
+    zip: options.report === true,
+    codeCache: options.report === true,
+  });
+  for (const warning of build.warnings) note(`${colors.yellow("warning")}: ${warning}`);
+  const lines: LogLine[] = [];
+  const lambda = await startLocalLambda({
+    artifact: build.directory,
+    client: options.ric ? "aws-lambda-ric" : "local",
+    onLog(text) {
+      const line = parseLogLine(text);
+      lines.push(line);
+      if (options.logs || isProblem(line)) note(formatLogLine(line));
+    },
+  });
+  if (lambda.initError !== undefined) {
+    await lambda.close();
+    throw initError(lambda.initError);
+  }
+  let hidden: FunctionError | undefined;
+  const front = await startFunctionUrl({
+    lambda: () => lambda,
+    onError: (error) => {
+      hidden = error;
+    },
+  });
+  return {
+    url: front.url,
+    ...{ lambda, build, lines },
+    hiddenError: () => hidden,
+    close: async () => {
+      await front.close();
+      await lambda.close();
+    },
+  };
+}
+
+function remote(url: string): Destination {
+  if (!/^https?:\/\//.test(url)) {
+    const fix = `Write it whole, as in --url https://${url}`;
+    throw new Refusal("OPTION_INVALID", `--url ${url} is not an http or https address.`, { fix });
+  }
+  return { url, lines: [], hiddenError: () => undefined, close: async () => {} };
+}
+
+/** Waits for a slow reader: what the terminal does not take, the model need not make. */
+function write(chunk: Buffer): Promise<void> | undefined {
+  if (process.stdout.write(chunk)) return undefined;
+  return new Promise((drained) => process.stdout.once("drain", drained));
+}
+
+function append(line: string, lines: readonly string[]): string[] {
+  return [...lines, line];
+}
