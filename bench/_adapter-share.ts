@@ -16,7 +16,12 @@ export async function adapterShare(): Promise<ReadonlyMap<string, number>> {
     outfile: join(project, ".coldframe", "bundle.cjs"),
     runtime: "nodejs24.x",
     adapter: adapterFile("index"),
-    plugins: [{ name: "addons", setup: (build) => build.onResolve({ filter: /^onnxruntime/ }, () => ({ external: true })) }],
+    plugins: [
+      {
+        name: "addons",
+        setup: (build) => build.onResolve({ filter: /^onnxruntime/ }, () => ({ external: true })),
+      },
+    ],
   });
   const { metafile } = await esbuild(options);
   const share = new Map<string, number>();

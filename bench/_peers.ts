@@ -1,6 +1,7 @@
 // Builds what is measured: our own model through our own build, every peer with esbuild's defaults.
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
@@ -15,8 +16,15 @@ export function scratchFolder(): string {
   return folder;
 }
 
+function installPeers(): void {
+  if (existsSync(join(here, "node_modules"))) return;
+  console.error("Installing what Coldframe is measured against ...");
+  execFileSync("npm", ["ci", "--prefix", here, "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
+}
+
 /** Bundle `file` into `<folder>/index.mjs`, an artifact of nobody's build. */
 export async function bundlePeer(file: string, folder: string): Promise<string> {
+  installPeers();
   mkdirSync(folder, { recursive: true });
   await esbuild({
     entryPoints: [file],
@@ -29,7 +37,7 @@ export async function bundlePeer(file: string, folder: string): Promise<string> 
     logLevel: "error",
     nodePaths: [join(here, "node_modules")],
     // Packages in CommonJS call require, which an ES module does not have.
-    banner: { js: 'import{createRequire as _r}from"node:module";const require=_r(import.meta.url);' },
+    banner: { js: 'import{createRequire as createRequireOfBanner}from"node:module";const require=createRequireOfBanner(import.meta.url);' },
   });
   return folder;
 }
@@ -57,7 +65,10 @@ export function languageWithoutAddon(folder: string): string {
   });
   const addon = join(folder, "node_modules", "onnxruntime-node");
   mkdirSync(addon, { recursive: true });
-  writeFileSync(join(addon, "package.json"), '{ "name": "onnxruntime-node", "version": "1.30.0", "main": "index.js" }');
+  writeFileSync(
+    join(addon, "package.json"),
+    '{ "name": "onnxruntime-node", "version": "1.30.0", "main": "index.js" }',
+  );
   writeFileSync(
     join(addon, "index.js"),
     "exports.Tensor = class {}; exports.InferenceSession = { create: async () => ({}) };",

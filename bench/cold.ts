@@ -26,11 +26,16 @@ export async function run(): Promise<Result> {
   const packagings: Record<string, Packaging> = {
     bare: { artifact: await peer("bare", folder), handler: "index.buffered" },
     coldframe: { artifact: copy(cached, join(folder, "cached")), handler: "index.stream" },
-    "coldframe-no-cache": { artifact: copy(cached, join(folder, "no-cache"), "bundle.cjs.cache"), handler: "index.stream" },
+    "coldframe-no-cache": {
+      artifact: copy(cached, join(folder, "no-cache"), "bundle.cjs.cache"),
+      handler: "index.stream",
+    },
     unbundled: { artifact: await unbundle(project, join(folder, "unbundled")), handler: "index.stream" },
     hono: { artifact: await peer("hono-zod", folder), handler: "index.stream" },
   };
-  const times: Record<string, number[]> = Object.fromEntries(Object.keys(packagings).map((name) => [name, []]));
+  const times: Record<string, number[]> = Object.fromEntries(
+    Object.keys(packagings).map((name) => [name, []]),
+  );
   for (let i = -1; i < ROUNDS; i++) {
     for (const [name, { artifact, handler }] of rotate(Object.entries(packagings), i + 1)) {
       const lambda = await startLocalLambda({
@@ -40,6 +45,7 @@ export async function run(): Promise<Result> {
         freeze: false,
         onLog: () => {},
       });
+      if (lambda.initError !== undefined) throw new Error(`${name}: ${JSON.stringify(lambda.initError)}`);
       // The first round fills the page cache.
       if (i >= 0) times[name]?.push(lambda.initMs);
       await lambda.close();
@@ -95,7 +101,7 @@ async function unbundle(project: string, to: string): Promise<string> {
   writeFileSync(
     join(to, "index.mjs"),
     'import { start } from "./entry.js";\n' +
-      "export const { stream, buffered, ready } = start({ dataDir: `${import.meta.dirname}/data`, bundleFile: import.meta.filename });\n" +
+      'export const { stream, buffered, ready } = start({ folder: import.meta.dirname, codeCache: "absent" });\n' +
       "await ready;\n",
   );
   return to;

@@ -31,7 +31,8 @@ export async function run(): Promise<Result> {
   const all = [...buffered, ...streamed];
   for (const contender of all) await callMany(contender, WARM_UP_CALLS);
   for (let i = 0; i < ROUNDS; i++) {
-    for (const contender of rotate(all, i)) contender.medians.push(median(await callMany(contender, CALLS_PER_ROUND)));
+    for (const contender of rotate(all, i))
+      contender.medians.push(median(await callMany(contender, CALLS_PER_ROUND)));
   }
   await Promise.all(all.map(({ lambda }) => lambda.close()));
   return report(buffered, streamed, ric);
@@ -40,11 +41,14 @@ export async function run(): Promise<Result> {
 function report(buffered: readonly Contender[], streamed: readonly Contender[], ric: boolean): Result {
   const bare = buffered[0]?.medians ?? [];
   // Each round is compared with the bare handler of the same round: the machine's load is in both.
-  const added = ({ medians }: Contender) => round(median(medians.map((value, i) => value - (bare[i] ?? 0))) * 1000);
+  const added = ({ medians }: Contender) =>
+    round(median(medians.map((value, i) => value - (bare[i] ?? 0))) * 1000);
   const figures: Record<string, number> = { bare_us: round(median(bare) * 1000) };
-  for (const contender of buffered.slice(1)) figures[`buffered_added_us.${contender.name}`] = added(contender);
+  for (const contender of buffered.slice(1))
+    figures[`buffered_added_us.${contender.name}`] = added(contender);
   for (const contender of streamed) figures[`streamed_added_us.${contender.name}`] = added(contender);
-  const ratio = (mode: string) => round((figures[`${mode}.coldframe`] ?? 0) / (figures[`${mode}.hono`] ?? 1), 3);
+  const ratio = (mode: string) =>
+    round((figures[`${mode}.coldframe`] ?? 0) / (figures[`${mode}.hono`] ?? 1), 3);
   return {
     figures,
     bars: [
@@ -107,8 +111,10 @@ async function assertAnswers({ name, lambda, event }: Contender, mode: string): 
   let text = "";
   if (outcome.kind === "streamed") for await (const chunk of outcome.body) text += String(chunk);
   else if (outcome.kind === "buffered") text = (JSON.parse(String(outcome.body)) as { body: string }).body;
-  const owed = mode === "stream" ? Array.from({ length: 8 }, (_, i) => `Once ${i}\n`).join("") : '{"length":16}';
-  if (text !== owed) throw new Error(`${name} (${mode}) answered ${JSON.stringify(text)}, a ${outcome.kind} outcome`);
+  const owed =
+    mode === "stream" ? Array.from({ length: 8 }, (_, i) => `Once ${i}\n`).join("") : '{"length":16}';
+  if (text !== owed)
+    throw new Error(`${name} (${mode}) answered ${JSON.stringify(text)}, a ${outcome.kind} outcome`);
 }
 
 export function functionUrlEvent(path: string): unknown {

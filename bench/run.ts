@@ -1,8 +1,7 @@
 // `npm run bench -- NAME [--json]`: runs one benchmark, prints its figures against their bars, and with --json one
 // object on the last line. A benchmark is a file beside this one that exports `run`. Bars are reported, never asserted.
 
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** What one benchmark found: figures by name, and what they are held against. */
@@ -29,17 +28,15 @@ if (name === undefined || !names.includes(name)) {
   console.error(`Usage: npm run bench -- NAME [--json]\nNAME is one of ${names.join(", ")}.`);
   process.exit(1);
 }
-if (!existsSync(join(here, "node_modules"))) {
-  console.error("Installing what Coldframe is measured against ...");
-  execFileSync("npm", ["ci", "--prefix", here, "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
-}
 const { run } = (await import(join(here, `${name}.ts`))) as { run: () => Promise<Result> };
 const { figures, bars, notes } = await run();
 
 const width = Math.max(...Object.keys(figures).map((key) => key.length));
 for (const [key, value] of Object.entries(figures)) console.error(`${key.padEnd(width)}  ${format(value)}`);
 for (const { says, value, limit } of bars) {
-  console.error(`${value <= limit ? "met   " : "MISSED"}  ${says}: ${format(value)} (at most ${format(limit)})`);
+  console.error(
+    `${value <= limit ? "met   " : "MISSED"}  ${says}: ${format(value)} (at most ${format(limit)})`,
+  );
 }
 for (const note of notes) console.error(note);
 if (flags.includes("--json")) console.log(JSON.stringify({ name, figures }));

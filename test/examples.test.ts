@@ -80,7 +80,8 @@ async function run(url: string, { request, response: owed }: Exchange): Promise<
   });
   const answer = await response.text();
   assert.equal(response.status, owed.status, answer);
-  for (const [name, value] of Object.entries(owed.headers ?? {})) assert.equal(response.headers.get(name), value);
+  for (const [name, value] of Object.entries(owed.headers ?? {}))
+    assert.equal(response.headers.get(name), value);
   if (owed.text !== undefined) assert.equal(answer, owed.text);
   if (owed.body !== undefined) assert.deepEqual(JSON.parse(answer), owed.body);
   if (owed.match !== undefined) assertMatch(JSON.parse(answer), owed.match, owed.tolerance ?? 0, "body");

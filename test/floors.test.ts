@@ -25,7 +25,8 @@ const graph = readGraph();
 
 test("every file of the runtime is on a floor", async () => {
   for (const file of (await graph).keys()) {
-    if (file.startsWith("runtime/") && file !== `runtime/${STUB}`) assert.ok(floorOf(file) >= 0, `${file} is on no floor`);
+    if (file.startsWith("runtime/") && file !== `runtime/${STUB}`)
+      assert.ok(floorOf(file) >= 0, `${file} is on no floor`);
   }
 });
 
@@ -53,7 +54,10 @@ test("the local Lambda knows the wire and not the adapter", async () => {
     if (!file.startsWith("local/")) continue;
     for (const imported of imports) {
       // A stand-in that shared code with what it stands in front of would share its mistakes.
-      assert.ok(/^local\/|^runtime\/errors\.ts$|^build\/packages\.ts$/.test(imported), `${file} imports ${imported}`);
+      assert.ok(
+        /^local\/|^runtime\/errors\.ts$|^build\/packages\.ts$/.test(imported),
+        `${file} imports ${imported}`,
+      );
     }
   }
 });
@@ -95,7 +99,9 @@ async function readGraph(): Promise<ReadonlyMap<string, readonly string[]>> {
       .filter(([file]) => file.startsWith("adapter/"))
       .map(([file, { imports }]) => [
         ours(file),
-        imports.filter(({ external, path }) => !external && path.startsWith("adapter/")).map(({ path }) => ours(path)),
+        imports
+          .filter(({ external, path }) => !external && path.startsWith("adapter/"))
+          .map(({ path }) => ours(path)),
       ]),
   );
 }

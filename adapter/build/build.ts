@@ -1,4 +1,4 @@
-// config.yaml -> artifact, step by step. Each step is a file of this folder; see DESIGN and adapter/README for what the
+// config.yaml -> artifact, step by step. Each step is a file of this folder; see adapter/README.md for what the
 // artifact holds.
 
 import { writeFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 // Loads the finished bundle once in a child process: the model's shape is checked, and V8's code cache is kept so that
 // the cold start compiles nothing. Source of the flags: Lambda starts Node with --expose-gc, which V8 hashes into the
-// cache; --predictable makes it the same bytes every time and is not hashed. Both measured on Node 24, lambda 4.3.
+// cache; --predictable makes it the same bytes every time and is not hashed. Both measured on Node 24; see the decisions in adapter/README.md.
 
 import { execFile } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";

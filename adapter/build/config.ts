@@ -63,7 +63,7 @@ function readText(project: string): string {
     {
       fix:
         misnamed === undefined
-          ? "Run the command in a project's folder or name one; `coldframe init` makes a new project."
+          ? "Run the command in a project's folder, or name one."
           : `Rename ${misnamed} to config.yaml.`,
     },
   );

@@ -1,5 +1,5 @@
 // The keys of a Truss config.yaml that have no meaning on Lambda, each with one sentence on what to do instead.
-// Source: truss/base/truss_config.py; which keys, and how often they are used, in truss 3.
+// Source: truss/base/truss_config.py of basetenlabs/truss.
 
 const BY_PACKAGE_JSON = "remove it; npm dependencies belong in package.json and are bundled from there.";
 const NO_IMAGE =

@@ -1,7 +1,7 @@
 // One execution environment: the rules of Lambda's life cycle over one process at a time. Init has its own time limit
 // and is run again inside the first invocation when it was too slow or failed; an invocation has a deadline; whatever
 // ends the process, the next invocation gets a new one; between invocations it is frozen.
-// Source: docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html; lambda 3.
+// Source: docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 
 import { randomBytes } from "node:crypto";
 import { deferred } from "./deferred.ts";

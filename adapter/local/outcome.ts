@@ -10,7 +10,7 @@ export interface FunctionError {
   readonly trace: readonly string[];
 }
 
-/** The head of a streamed HTTP response. Source: lambda 1.2; `multiValueHeaders` is API Gateway's. */
+/** The head of a streamed HTTP response. `multiValueHeaders` is API Gateway's. */
 export interface Prelude {
   readonly statusCode?: number;
   readonly headers?: Readonly<Record<string, string | number | boolean>>;

@@ -1,6 +1,6 @@
 // How a process of the function is started: which node, with which flags, running which client. Flags are those of the
 // managed runtime as far as they are known: they decide whether V8 accepts the artifact's code cache.
-// Source: lambda 1.7 and 4.3.
+// Source: the flag filter of aws-lambda-ric's WorkerManager; docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html.
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";

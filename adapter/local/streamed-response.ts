@@ -1,6 +1,6 @@
 // Reads one streamed response off the wire: the prelude, recognised by its content type alone, then the body under the
 // reader's back-pressure, then the trailers. Not the state of the runtime; that is runtime-api.ts.
-// Source: lambda 1.2; limits: docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html.
+// Source: ResponseStream.js of aws-lambda-ric 4; limits: docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html.
 
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";

@@ -5,7 +5,9 @@ import { streamHandle } from "hono/aws-lambda";
 import { z } from "zod";
 
 const input = z.object({ text: z.string().min(1).max(10_000), top: z.int().min(1).max(50).default(3) });
-const labels = await readFile(new URL("data/lande.json", import.meta.url), "utf8").then(JSON.parse, () => ({ langs: [] }));
+const labels = await readFile(new URL("data/lande.json", import.meta.url), "utf8").then(JSON.parse, () => ({
+  langs: [],
+}));
 
 const app = new Hono().post("/predict", async (c) => {
   const parsed = input.safeParse(await c.req.json());

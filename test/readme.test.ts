@@ -1,0 +1,138 @@
+// README is a test: its model is built and asked, its tables are compared with what the code knows, and its commands
+// exist.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { readConfig } from "../adapter/build/config.ts";
+import { CODES } from "../adapter/runtime/errors.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+
+test("the model of README is built and answers as README says", () => {
+  const project = mkdtempSync(join(tmpdir(), "coldframe-readme-"));
+  after(() => rmSync(project, { recursive: true, force: true }));
+  write(project, "config.yaml", block("yaml", "model_name"));
+  write(project, "model/model.ts", block("ts", "class Model"));
+  symlinkSync(join(ROOT, "node_modules"), join(project, "node_modules"));
+
+  const session = block("console", "coldframe invoke");
+  const [, data = ""] = /--data '(.*)'/.exec(session) ?? [];
+  const owed = session.split("\n").slice(1).join("\n").trim();
+  const cli = join(ROOT, "adapter", "cli", "main.ts");
+  const answer = execFileSync(process.execPath, [cli, "invoke", "--data", data], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  assert.equal(answer.trim(), owed);
+});
+
+test("the table of errors is the table of the code", () => {
+  const owed = [
+    ...Object.entries({ ...CODES.init, ...CODES.invocation }).map(([code, status]) => `${code} ${status}`),
+    ...CODES.build.map((code) => `${code} build`),
+  ];
+  const rows = [...section("Errors").matchAll(/^\| `([A-Z_]+)` \| (\w+) \|/gm)].map(
+    ([, code, status]) => `${code} ${status}`,
+  );
+  assert.deepEqual(rows.toSorted(), owed.toSorted());
+});
+
+test("the table of config.yaml has every key, with its default", () => {
+  const project = mkdtempSync(join(tmpdir(), "coldframe-readme-"));
+  after(() => rmSync(project, { recursive: true, force: true }));
+  write(project, "config.yaml", "model_name: x\n");
+  const defaults = readConfig(project).config as unknown as Record<string, unknown>;
+  const rows = new Map(
+    [...section("config.yaml").matchAll(/^\| (`[^|]+) \| ([^|]*) \|/gm)].flatMap(
+      ([, keys = "", value = ""]) =>
+        [...keys.matchAll(/`([\w.]+)`/g)].map(
+          ([, key = ""]) => [key, value.trim().replaceAll("`", "")] as const,
+        ),
+    ),
+  );
+  for (const [key, value] of leaves(defaults)) {
+    const said = rows.get(key) ?? rows.get(key.split(".")[0] ?? "");
+    assert.ok(said !== undefined, `${key} is not in the table`);
+    if (key !== "model_name") assert.equal(said, toYaml(value), key);
+  }
+});
+
+test("the commands of README exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  for (const [, name = ""] of README.matchAll(/npm (?:run )?(start|test|bench|lint|typecheck)\b/g)) {
+    assert.ok(scripts[name] !== undefined, `npm ${name}`);
+  }
+  const commands = readdirSync(join(ROOT, "adapter", "cli"));
+  for (const [, name = ""] of README.matchAll(/npx coldframe (\w+)/g))
+    assert.ok(commands.includes(`${name}.ts`), name);
+  for (const [, name = ""] of README.matchAll(/npm run bench -- (\w+)/g)) {
+    assert.ok(existsSync(join(ROOT, "bench", `${name}.ts`)), `bench ${name}`);
+  }
+});
+
+test("the links of README, the map and CONTRIBUTING lead somewhere", () => {
+  for (const page of ["README.md", "adapter/README.md", "CONTRIBUTING.md", "examples/README.md"]) {
+    const text = readFileSync(join(ROOT, page), "utf8");
+    for (const [, link = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+      assert.ok(existsSync(join(ROOT, dirname(page), link)), `${page}: ${link}`);
+    }
+  }
+});
+
+test("the map names every file of the runtime's floors", () => {
+  const map = readFileSync(join(ROOT, "adapter", "README.md"), "utf8");
+  for (const file of readdirSync(join(ROOT, "adapter", "runtime")).filter((name) =>
+    /\.(ts|mjs)$/.test(name),
+  )) {
+    assert.ok(map.includes(file), `adapter/README.md does not mention runtime/${file}`);
+  }
+});
+
+/** The first fenced block in `language` that holds `text`. */
+function block(language: string, text: string): string {
+  const blocks = [...README.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "gm"))];
+  const found = blocks.find(([, content]) => content?.includes(text))?.[1];
+  assert.ok(found !== undefined, `README has no ${language} block with ${text}`);
+  return found;
+}
+
+function section(title: string): string {
+  const [, text = ""] =
+    new RegExp(`^## ${title}\n([\\s\\S]*?)(?=^## |$(?![\\s\\S]))`, "m").exec(README) ?? [];
+  return text;
+}
+
+function* leaves(value: Record<string, unknown>, path = ""): Generator<readonly [string, unknown]> {
+  for (const [key, inner] of Object.entries(value)) {
+    const isBranch =
+      typeof inner === "object" && inner !== null && !Array.isArray(inner) && Object.keys(inner).length > 0;
+    if (isBranch) yield* leaves(inner as Record<string, unknown>, `${path}${key}.`);
+    else yield [`${path}${key}`, inner];
+  }
+}
+
+function toYaml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.join(", ")}]`;
+  return typeof value === "object" ? "{}" : String(value);
+}
+
+function write(folder: string, path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
