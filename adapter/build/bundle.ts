@@ -14,6 +14,7 @@ import { findPackage, type Package, packageName, packageOf } from "./packages.ts
 import type { Cpu } from "./platform.ts";
 import { adapterFile } from "./runtime-files.ts";
 import { portableSourceMap } from "./source-map.ts";
+import { zodNamespace } from "./zod-namespace.ts";
 
 export interface Bundle {
   readonly code: Uint8Array;
@@ -46,7 +47,7 @@ export async function createBundler(
     outfile,
     runtime: config.serverless.runtime,
     adapter: adapterFile("index"),
-    plugins: [boundary.plugin],
+    plugins: [boundary.plugin, zodNamespace],
   });
   const warm = await context(options);
 

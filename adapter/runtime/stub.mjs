@@ -2,9 +2,10 @@
 // import of the bundle would compile it from scratch; on the reference machine that costs more than Node's own start.
 // Source: V8 accepts a cache made by the same Node version with the same flags, and says so in `cachedDataRejected`.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { constants, Script } from "node:vm";
+// Not imported: an ES module import of node:fs reads each of its exports, and so loads Node's streams and promises API.
+const { readFileSync } = process.getBuiltinModule("node:fs");
+const { createRequire } = process.getBuiltinModule("node:module");
+const { constants, Script } = process.getBuiltinModule("node:vm");
 
 const folder = import.meta.dirname;
 const bundleFile = `${folder}/bundle.cjs`;

@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { describe, test } from "node:test";
 import { build as esbuild } from "esbuild";
 import { createBundler } from "../../adapter/build/bundle.ts";
+import { build } from "../../adapter/build/build.ts";
 import { readConfig } from "../../adapter/build/config.ts";
 import { writeEntry } from "../../adapter/build/entry.ts";
 import { adapterFile } from "../../adapter/build/runtime-files.ts";
@@ -142,4 +143,15 @@ test("the adapter's share stays within its limit", { todo: "the runtime is being
     .reduce((sum, [, part]) => sum + part.bytesInOutput, 0);
   assert.ok(ours > 5000 && ours <= ADAPTER_LIMIT_BYTES, `${ours} bytes`);
   assert.ok(readFileSync(entry, "utf8").split("\n").length < 60);
+});
+
+test("of zod, a bundle holds what its schemas use, however zod is imported", async () => {
+  const bytes = async (statement: string) => {
+    const model = `${statement}\nexport default class Model { static input = z.object({ n: z.number() }); predict({ n }) { return n; } }\n`;
+    const project = withPackages(makeProject({ "model/model.ts": model }));
+    return (await build({ project, zip: false, codeCache: false })).bundleBytes;
+  };
+  const namespace = await bytes('import * as z from "zod";');
+  assert.equal(await bytes('import { z } from "zod";'), namespace);
+  assert.ok(namespace < 200_000, `${namespace} bytes`);
 });
