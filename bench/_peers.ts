@@ -37,7 +37,9 @@ export async function bundlePeer(file: string, folder: string): Promise<string> 
     logLevel: "error",
     nodePaths: [join(here, "node_modules")],
     // Packages in CommonJS call require, which an ES module does not have.
-    banner: { js: 'import{createRequire as createRequireOfBanner}from"node:module";const require=createRequireOfBanner(import.meta.url);' },
+    banner: {
+      js: 'import{createRequire as createRequireOfBanner}from"node:module";const require=createRequireOfBanner(import.meta.url);',
+    },
   });
   return folder;
 }

@@ -3,8 +3,15 @@
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { EventSource } from "../runtime/contracts.ts";
 import type { LoadedConfig } from "./config.ts";
-import { adapterFile } from "./runtime-files.ts";
+import { adapterFile, eventNames } from "./runtime-files.ts";
+
+/** The kind of each event source, which its own file says: `http` is runtime/targets/_http. */
+const KINDS = new Map(
+  await Promise.all(eventNames().map(async (name) => [name, await kindOf(name)] as const)),
+);
 
 /** Absolute path of the generated entry. */
 export function entryFile(project: string): string {
@@ -26,12 +33,19 @@ export function writeEntry(loaded: LoadedConfig): string {
 
 function entryText({ project, config, settings, modelFile }: LoadedConfig, file: string): string {
   const from = (target: string) => JSON.stringify(specifier(dirname(file), target));
-  const model = from(join(project, modelFile));
-  const events = config.serverless.events.map((name) => ({ name, variable: camelCase(name) }));
+  const runtime = (name: string) => from(adapterFile(`runtime/${name}`));
+  const events = config.serverless.events.map((name) => {
+    const [variable, kind] = [camelCase(name), KINDS.get(name)];
+    return { name, variable, kind, receiver: `${kind}(${variable})` };
+  });
+  const kinds = [...new Set(events.map(({ kind }) => kind))];
+  const secrets = Object.keys(settings.secrets).length > 0 ? "readSecrets" : "noSecrets";
   return `// Written by \`coldframe build\` from config.yaml: everything this deployment contains. Edits are lost.
 
-import { lambda } from ${from(adapterFile("runtime/targets/lambda"))};
-${events.map(({ name, variable }) => `import ${variable} from ${from(adapterFile(`runtime/events/${name}`))};`).join("\n")}
+import { lambda } from ${runtime("targets/lambda")};
+${kinds.map((kind) => `import { ${kind} } from ${runtime(`targets/_${kind}`)};`).join("\n")}
+${events.map(({ name, variable }) => `import ${variable} from ${runtime(`events/${name}`)};`).join("\n")}
+import { ${secrets} } from ${runtime("secrets")};
 
 const config = ${literal(config)};
 
@@ -41,13 +55,20 @@ export const deployment = {
   config,
   settings,
   modelFile: ${JSON.stringify(modelFile)},
-  importModel: () => import(${model}),
-  events: [${events.map(({ variable }) => variable).join(", ")}],
+  importModel: () => import(${from(join(project, modelFile))}),
+  readSecrets: ${secrets},
 };
 
+const sources = [${events.map(({ receiver }) => receiver).join(", ")}];
+
 /** What index.mjs calls in the cloud. */
-export const start = (artifact) => lambda(deployment, artifact);
+export const start = (artifact) => lambda(deployment, sources, artifact);
 `;
+}
+
+async function kindOf(event: string): Promise<EventSource["kind"]> {
+  const file = pathToFileURL(adapterFile(`runtime/events/${event}`)).href;
+  return ((await import(file)) as { default: EventSource }).default.kind;
 }
 
 /** An object as source, one line for each key of the first level. */

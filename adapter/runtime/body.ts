@@ -3,12 +3,15 @@
 
 import type { Call } from "./call.ts";
 import { ColdframeError } from "./errors.ts";
+import { JSON_TYPE } from "./frames.ts";
 
 // curl -d says x-www-form-urlencoded of whatever it sends, and what it sends to a model is JSON.
-const JSON_TYPE = /^application\/(json|x-www-form-urlencoded)$|\+json$/;
-const TEXT_TYPE = /^text\//;
-const BYTES_TYPE = /^(application\/octet-stream$|image\/|audio\/)/;
-const ALLOWED = "application/json, text/*, application/octet-stream, image/*, audio/*";
+const JSON_LIKE = /^(application\/(json|x-www-form-urlencoded)|[^;]+\+json)\s*(;|$)/i;
+const TEXT_LIKE = /^text\//i;
+const BYTES_LIKE = /^(application\/octet-stream\s*(;|$)|image\/|audio\/)/i;
+
+const unsupported = (found: string, allowed: string): ColdframeError =>
+  new ColdframeError("INPUT_UNSUPPORTED", `${found} is not supported, only ${allowed}.`);
 
 /**
  * The model's input: a JSON value, a string (`text/*`) or a `Uint8Array` (octet-stream, image, audio). An empty body
@@ -16,46 +19,29 @@ const ALLOWED = "application/json, text/*, application/octet-stream, image/*, au
  * @throws INPUT_INVALID for malformed JSON or text, INPUT_UNSUPPORTED for another media type or encoding
  */
 export function readInput({ headers, body: readBody }: Call): unknown {
-  const [type = "", ...parameters] = (headers["content-type"] ?? "application/json").split(";");
-  const name = type.trim().toLowerCase();
-  const encoding = headers["content-encoding"] ?? "identity";
+  const { "content-type": type = JSON_TYPE, "content-encoding": encoding = "identity" } = headers;
   if (encoding !== "identity") throw unsupported(`content-encoding ${encoding}`, "identity");
   const body = readBody();
-  if (body.length === 0) return undefined;
-  if (BYTES_TYPE.test(name)) return typeof body === "string" ? Buffer.from(body) : body;
-  if (TEXT_TYPE.test(name)) return toText(body, parameters);
-  if (JSON_TYPE.test(name)) return parseJson(toText(body, parameters), name);
-  throw unsupported(`content-type ${name}`, ALLOWED);
-}
-
-function toText(body: string | Uint8Array, parameters: readonly string[]): string {
-  if (typeof body === "string") return body.replace(/^\ufeff/, "");
-  const charset = /charset="?([^"\s]+)/i.exec(parameters.join(";"))?.[1] ?? "utf-8";
-  let decoder: TextDecoder;
-  try {
-    decoder = new TextDecoder(charset, { fatal: true });
-  } catch {
-    throw unsupported(`charset ${charset}`, "utf-8");
+  if (!body.length) return undefined;
+  if (BYTES_LIKE.test(type)) return typeof body === "string" ? Buffer.from(body) : body;
+  const isJson = JSON_LIKE.test(type);
+  if (!isJson && !TEXT_LIKE.test(type)) {
+    throw unsupported(type, "application/json, text/*, application/octet-stream, image/*, audio/*");
   }
-  return orInvalid(`valid ${charset}`, () => decoder.decode(body));
-}
-
-function parseJson(text: string, type: string): unknown {
-  return orInvalid(type.endsWith("json") ? "valid JSON" : `valid JSON, and ${type} is read as JSON`, () =>
-    JSON.parse(text),
-  );
-}
-
-function orInvalid<T>(what: string, read: () => T): T {
+  const charset = /charset="?([^"\s;]+)/i.exec(type)?.[1];
   try {
-    return read();
+    const isText = typeof body === "string";
+    const text = isText
+      ? body.replace(/^\ufeff/, "")
+      : new TextDecoder(charset, { fatal: true }).decode(body);
+    return isJson ? JSON.parse(text) : text;
   } catch (cause) {
-    throw new ColdframeError("INPUT_INVALID", `the body is not ${what}: ${(cause as Error).message}.`, {
-      cause,
-    });
+    // What TextDecoder throws for a charset that nobody knows; for bytes that are not in it, a TypeError.
+    if (cause instanceof RangeError) throw unsupported(type, "a charset such as utf-8");
+    throw new ColdframeError(
+      "INPUT_INVALID",
+      `the body (${type}) is not valid ${isJson ? "JSON" : "text"}: ${(cause as Error).message}.`,
+      { cause },
+    );
   }
-}
-
-function unsupported(found: string, allowed: string): ColdframeError {
-  return new ColdframeError("INPUT_UNSUPPORTED", `${found} is not supported, only ${allowed}.`);
 }

@@ -40,37 +40,44 @@ export interface Reply {
   readonly cookies?: readonly string[];
   readonly body: Body;
   /** The frame that tells a reader of a streamed body that it failed, where the media type has room for one. */
-  readonly errorFrame?: (error: ColdframeError) => string;
+  readonly errorFrame?: ((error: ColdframeError) => string) | undefined;
 }
 
 /** A stream's chunks are written one by one, with back-pressure. */
-export type Body = undefined | string | Uint8Array | AsyncIterable<string | Uint8Array>;
+export type Body = undefined | Chunk | AsyncIterable<Chunk>;
+
+export type Chunk = string | Uint8Array;
 
 /** Whether a body arrives piece by piece. */
-export function isStream(body: Body): body is AsyncIterable<string | Uint8Array> {
-  return typeof body === "object" && !(body instanceof Uint8Array);
-}
+export const isStream = (body: Body): body is AsyncIterable<Chunk> =>
+  typeof body === "object" && !(body instanceof Uint8Array);
 
 /**
  * Why and when an invocation ends early. Its timer starts when somebody first listens, and the AbortSignal is built on
  * first use: a model that answers at once pays for neither.
  */
 export class Cancellation {
-  #deadline: number | undefined;
-  #tooLate: (() => Error) | undefined;
+  #deadline: number;
+  #tooLate: () => Error;
+  #listeners: ((reason: Error) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
-  #listeners: ((reason: Error) => void)[] = [];
 
-  /** @param deadline when to cancel with what `tooLate` returns, in milliseconds since the epoch; default: never */
-  constructor(deadline?: number, tooLate?: () => Error) {
+  /** @param deadline when to cancel with what `tooLate` returns, in milliseconds since the epoch; 0: never */
+  constructor(deadline = 0, tooLate: () => Error = Error) {
     this.#deadline = deadline;
     this.#tooLate = tooLate;
   }
 
+  /** Set once it was cancelled; the first reason stays. */
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  /** Aborts with the reason. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
+    if (!this.#controller) {
       const controller = new AbortController();
       this.#controller = controller;
       this.onCancel((reason) => controller.abort(reason));
@@ -78,34 +85,33 @@ export class Cancellation {
     return this.#controller.signal;
   }
 
-  get reason(): Error | undefined {
-    return this.#reason;
-  }
-
   /** Run `listener` when the invocation ends early; at once when it already has. */
   onCancel(listener: (reason: Error) => void): void {
-    if (this.#reason !== undefined) {
-      listener(this.#reason);
-      return;
-    }
+    if (this.#reason) return listener(this.#reason);
     this.#listeners.push(listener);
-    const [deadline, tooLate] = [this.#deadline, this.#tooLate];
-    if (deadline === undefined || tooLate === undefined) return;
-    this.#timer ??= setTimeout(() => this.cancel(tooLate()), Math.max(0, deadline - Date.now()));
+    if (!this.#deadline) return;
+    this.#timer ??= setTimeout(() => this.cancel(this.#tooLate()), Math.max(0, this.#deadline - Date.now()));
   }
 
-  /** The first reason stays. */
+  /** What `work` settles with, or the reason when that comes first: work that does not listen is left behind. */
+  race<T>(work: T | PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.onCancel(reject);
+      Promise.resolve(work).then(resolve, reject);
+    });
+  }
+
   cancel(reason: Error): void {
-    if (this.#reason !== undefined) return;
+    if (this.#reason) return;
     this.#reason = reason;
     this.end();
-    for (const listener of this.#listeners.splice(0)) listener(reason);
+    for (const listener of this.#listeners) listener(reason);
   }
 
   /** The invocation is over: nothing is cancelled by time any more. */
   end(): void {
     clearTimeout(this.#timer);
-    // Who asks for the signal only now starts no timer.
-    this.#deadline = undefined;
+    // Who listens only now starts no timer.
+    this.#deadline = 0;
   }
 }

@@ -2,33 +2,32 @@
 
 import type { Cancellation } from "./call.ts";
 
+/** Waits for a slot, and resolves with what gives it back. Who is cancelled while waiting leaves the queue. */
+export type TakeSlot = (cancellation: Cancellation) => Promise<() => void>;
+
 /** A counting semaphore with a fair queue. */
-export class Slots {
-  #free: number;
-  #queue: (() => boolean)[] = [];
+export function createSlots(free: number): TakeSlot {
+  // Each hands the slot to one waiting caller, and says whether that one was still there.
+  const queue: (() => boolean)[] = [];
 
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  /** Take a slot; a promise only when there is none free. Who is cancelled while waiting leaves the queue. */
-  take(cancellation: Cancellation): Promise<void> | undefined {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
+  return async (cancellation) => {
+    if (free > 0) free--;
+    else {
+      await cancellation.race(
+        new Promise<void>((resolve) => {
+          queue.push(() => {
+            resolve();
+            return !cancellation.reason;
+          });
+        }),
+      );
     }
-    return new Promise((resolve, reject) => {
-      cancellation.onCancel(reject);
-      this.#queue.push(() => {
-        resolve();
-        return !cancellation.reason;
-      });
-    });
-  }
-
-  /** Give a slot back; the longest waiting caller that is still there gets it. */
-  give(): void {
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) if (next()) return;
-    this.#free++;
-  }
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      for (let hand = queue.shift(); hand; hand = queue.shift()) if (hand()) return;
+      free++;
+    };
+  };
 }

@@ -2,6 +2,7 @@
 // generated entry assembles: a Deployment. Types only.
 
 import type { Call, Origin, Reply } from "./call.ts";
+import type { Secrets } from "./secrets.ts";
 
 /** Everything one deployment contains, as the generated entry names it. */
 export interface Deployment {
@@ -11,7 +12,8 @@ export interface Deployment {
   /** Relative to the project, for messages: `model/model.ts`. */
   readonly modelFile: string;
   readonly importModel: () => Promise<Readonly<Record<string, unknown>>>;
-  readonly events: readonly EventSource[];
+  /** Gets the declared secrets; a model that declares none does not carry the reading of them. */
+  readonly readSecrets: (declared: Settings["secrets"]) => Secrets;
 }
 
 /** What the adapter itself reads of config.yaml, in its own names and units. */
@@ -50,11 +52,11 @@ export interface HttpSource<E = never> {
   toPrelude(reply: Reply): Prelude;
 }
 
-/** JSON that precedes 8 NUL bytes on the streaming wire. Source: shared facts of the Runtime API, lambda 1.2. */
+/** JSON that precedes 8 NUL bytes on the streaming wire. Source: HttpResponseStream.js of aws-lambda-ric 4. */
 export interface Prelude {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly cookies?: readonly string[];
+  readonly cookies?: readonly string[] | undefined;
 }
 
 /** A source whose event is a list of inputs, one invocation each. */

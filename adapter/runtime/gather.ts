@@ -1,39 +1,28 @@
-// Whole results, for callers that cannot take a stream: what a model streamed, as one value.
+// Whole results, for callers that cannot take a stream: what was streamed, as one value.
 
-import type { Output } from "./predict.ts";
-import type { ItemStream } from "./stream.ts";
+import { isUtf8 } from "node:buffer";
+import type { Chunk } from "./call.ts";
+
+/** Chunks as one: strings join; with bytes among them, all become one `Buffer`. */
+export function joinChunks(chunks: readonly Chunk[]): string | Buffer {
+  if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("");
+  return Buffer.concat(chunks.map((chunk) => (typeof chunk === "string" ? Buffer.from(chunk) : chunk)));
+}
 
 /**
- * All items as one value: strings join into one string, bytes (and strings among them) into one text or, where they are
- * not UTF-8, one `Uint8Array`; anything else becomes an array. No items are an empty string.
+ * All items as one value: strings and bytes join, into text or, where they are not UTF-8, one `Uint8Array`; anything
+ * else becomes an array. No items are an empty string.
  * @param first the first result of `stream`, when it was read already
  */
-export async function gather(stream: ItemStream, first?: IteratorResult<unknown>): Promise<unknown> {
+export async function gather(
+  stream: AsyncIterator<unknown>,
+  first?: IteratorResult<unknown>,
+): Promise<unknown> {
   const items: unknown[] = [];
   let result = first ?? (await stream.next());
-  for (; result.done !== true; result = await stream.next()) items.push(result.value);
-  if (items.every((item) => typeof item === "string")) return items.join("");
+  for (; !result.done; result = await stream.next()) items.push(result.value);
   if (!items.every((item) => typeof item === "string" || item instanceof Uint8Array)) return items;
   // Joined before it is decoded: a character may be split over two chunks.
-  return textOrBytes(
-    Buffer.concat(items.map((item) => (typeof item === "string" ? Buffer.from(item) : item))),
-  );
-}
-
-/** What a model gave, as one value: what a stream gathers to, and the JSON, text or bytes of a Response. */
-export async function gatherOutput(output: Output): Promise<unknown> {
-  if ("value" in output) return output.value;
-  if ("stream" in output) return gather(output.stream);
-  if (output.body === undefined) return null;
-  const content = await gather(output.body);
-  const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(output.response.headers.get("content-type") ?? "");
-  return isJson && typeof content === "string" ? JSON.parse(content) : content;
-}
-
-function textOrBytes(bytes: Uint8Array): string | Uint8Array {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return bytes;
-  }
+  const whole = joinChunks(items);
+  return typeof whole !== "string" && isUtf8(whole) ? whole.toString() : whole;
 }

@@ -5,8 +5,6 @@ import type { Call, Origin } from "./call.ts";
 import { type Log, logWith } from "./log.ts";
 import type { Invocation } from "./model.ts";
 
-const NO_HEADERS = Object.freeze({});
-
 /** The Invocation of a call, or of a record of a source that is not HTTP. */
 export function toInvocation(origin: Origin, call?: Call, event: unknown = origin.event): Invocation {
   const { id, source, deadline, tenantId, cancellation } = origin;
@@ -18,17 +16,15 @@ export function toInvocation(origin: Origin, call?: Call, event: unknown = origi
     deadline,
     tenantId,
     event,
-    headers: call?.headers ?? NO_HEADERS,
+    headers: call?.headers ?? {},
     get signal() {
       return cancellation.signal;
     },
     get request() {
-      request ??= call && toRequest(call);
-      return request;
+      return (request ??= call && toRequest(call));
     },
     get log() {
-      log ??= logWith({ request_id: id });
-      return log;
+      return (log ??= logWith({ request_id: id }));
     },
   };
 }
@@ -37,12 +33,13 @@ function toRequest({ method, path, query, headers, body, origin }: Call): Reques
   // The host is the caller's word: what is no plain host name must neither fail the model nor become another host.
   const named = headers["x-forwarded-host"] ?? headers["host"] ?? "";
   const isHost = /^[\w.-]+(:\d+)?$/.test(named) && URL.canParse(`https://${named}`);
-  const host = isHost ? named : "localhost";
-  // Joined and not resolved: `//evil.example` is a path.
-  const url = `https://${host}${path}${query && `?${query}`}`;
   // Request refuses a GET with a body, even with an empty one; and characters that HTTP cannot carry.
-  const content = method === "GET" || method === "HEAD" ? "" : body();
-  const fit = Object.entries(headers).filter(([, value]) => /^[\t -~\x80-\xff]*$/.test(value));
-  const init = { method, headers: fit, signal: origin.cancellation.signal };
-  return new Request(url, content.length === 0 ? init : { ...init, body: content as BodyInit });
+  const content = /^(GET|HEAD)$/.test(method) ? "" : body();
+  // Joined and not resolved: `//evil.example` is a path.
+  return new Request(`https://${isHost ? named : "localhost"}${path}${query && `?${query}`}`, {
+    method,
+    headers: Object.entries(headers).filter(([, value]) => /^[\t -~\x80-\xff]*$/.test(value)),
+    body: content.length ? (content as BodyInit) : null,
+    signal: origin.cancellation.signal,
+  });
 }

@@ -10,46 +10,44 @@ import { ColdframeError } from "./errors.ts";
  */
 export function encodeJson(value: unknown): string {
   try {
-    return JSON.stringify(value, holdsBinary(value, []) ? replaceBinary : undefined) ?? "null";
+    return JSON.stringify(value, holdsBinary(value) ? replaceBinary : undefined) ?? "null";
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ColdframeError("OUTPUT_INVALID", `the model returned what JSON cannot hold: ${reason}`, {
+    throw new ColdframeError("OUTPUT_INVALID", `the model returned what JSON cannot hold: ${cause}`, {
       cause,
     });
   }
 }
 
-// Looked for first because a replacer makes JSON.stringify several times slower, and most outputs have no use for it.
-// A cycle ends the search: JSON.stringify finds it again and refuses it.
-function holdsBinary(value: unknown, within: object[]): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (within.includes(value)) return true;
-  within.push(value);
-  const found = Array.isArray(value)
-    ? value.some((item) => holdsBinary(item, within))
-    : isBinary(value, within);
-  within.pop();
-  return found;
+/** Bytes as a `Buffer` over the same memory. */
+export function toBuffer(bytes: ArrayBufferView | ArrayBuffer): Buffer {
+  // An ArrayBuffer has none: it is its own.
+  const { buffer = bytes, byteOffset, byteLength } = bytes as ArrayBufferView;
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-function isBinary(value: object, within: object[]): boolean {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
+/** Whether a value is memory: bytes, or numbers in a typed array. */
+export const isBinary = (value: unknown): value is ArrayBufferView | ArrayBuffer =>
+  ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+
+// Looked for first because a replacer makes JSON.stringify several times slower, and most outputs have no use for it.
+function holdsBinary(value: unknown, within: object[] = []): boolean {
+  if (typeof value !== "object" || !value) return false;
+  // A cycle ends the search: JSON.stringify finds it again and refuses it.
+  if (isBinary(value) || within.includes(value)) return true;
   // What a toJSON will return is not known yet.
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return !(value instanceof Date);
-  for (const key in value) if (holdsBinary((value as Record<string, unknown>)[key], within)) return true;
-  return false;
+  if ("toJSON" in value) return !(value instanceof Date);
+  within.push(value);
+  const parts = Array.isArray(value) ? value : Object.values(value);
+  const found = parts.some((part) => holdsBinary(part, within));
+  within.pop();
+  return found;
 }
 
 function replaceBinary(this: unknown, key: string, value: unknown): unknown {
   // A Buffer's own toJSON ran before the replacer saw it: look at what it was.
   const original = (this as Record<string, unknown>)[key];
-  if (original instanceof ArrayBuffer) return toBase64(new Uint8Array(original));
-  if (!ArrayBuffer.isView(original)) return value;
-  if (original instanceof Uint8Array || original instanceof DataView) return toBase64(original);
-  return Array.from(original as Float32Array, Number);
-}
-
-/** Bytes as JSON carries them. */
-export function toBase64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("base64");
+  if (!isBinary(original)) return value;
+  if ("length" in original && !(original instanceof Uint8Array))
+    return Array.from(original as Float32Array, Number);
+  return toBuffer(original).toString("base64");
 }

@@ -3,51 +3,43 @@
 
 import { inspect } from "node:util";
 
-const LEVELS = ["debug", "info", "warn", "error"] as const;
-
-export type Level = (typeof LEVELS)[number];
+export type Level = "debug" | "info" | "warn" | "error";
 
 export type Log = Readonly<Record<Level, (message: string, fields?: Record<string, unknown>) => void>>;
 
-// AWS_LAMBDA_LOG_LEVEL is what Lambda sets from the function's LoggingConfig: TRACE and FATAL are its own.
-const wanted = (process.env["COLDFRAME_LOG_LEVEL"] ?? process.env["AWS_LAMBDA_LOG_LEVEL"] ?? "")
-  .toLowerCase()
-  .replace("trace", "debug")
-  .replace("fatal", "error");
-const threshold = LEVELS.indexOf(LEVELS.find((level) => level === wanted) ?? "info");
+/** By what AWS_LAMBDA_LOG_LEVEL may say, which Lambda sets from the function's LoggingConfig. */
+const RANKS: Readonly<Record<string, number>> = { trace: 0, debug: 0, info: 1, warn: 2, error: 3, fatal: 3 };
+
+const wanted = process.env["COLDFRAME_LOG_LEVEL"] ?? process.env["AWS_LAMBDA_LOG_LEVEL"] ?? "";
+const threshold = RANKS[wanted.toLowerCase()] ?? 1;
 
 /**
  * Write one line. Logging never throws: fields that JSON cannot hold are written as text.
- * @param always more fields, of every line
+ * @param own fields of every line, which `fields` cannot change
  */
-export function writeLog(
-  level: Level,
-  message: string,
-  fields: Record<string, unknown> = {},
-  always?: Record<string, unknown>,
-): void {
-  if (LEVELS.indexOf(level) < threshold) return;
-  const line = { timestamp: new Date().toISOString(), level: level.toUpperCase(), message, ...always };
-  let json: string;
+export function writeLog(level: Level, message: string, fields: object = {}, own?: object): void {
+  if ((RANKS[level] as number) < threshold) return;
+  const line = { timestamp: new Date().toISOString(), level: level.toUpperCase(), message, ...own };
+  let shown: object;
   try {
-    // What decides itself what it shows, as secrets do, must not be spread.
-    const { toJSON } = fields;
-    const shown = typeof toJSON === "function" ? toJSON.call(fields) : fields;
-    json = JSON.stringify({ ...line, ...shown }, toLoggable);
+    // Through JSON before they are spread: what decides itself what it shows, as secrets do, is asked.
+    shown = JSON.parse(JSON.stringify(fields, toLoggable)) as object;
   } catch {
-    json = JSON.stringify({ ...line, fields: inspect(fields) });
+    shown = { fields: inspect(fields) };
   }
-  process.stdout.write(`${json}\n`);
+  process.stdout.write(`${JSON.stringify({ ...line, ...shown, ...line })}\n`);
 }
 
-/** A log whose every line carries `fields`. */
-export function logWith(fields: Record<string, unknown>): Log {
-  const at = (level: Level) => (message: string, more?: Record<string, unknown>) =>
-    writeLog(level, message, more, fields);
-  return Object.fromEntries(LEVELS.map((level) => [level, at(level)])) as Log;
+/** A log whose every line carries `own`. */
+export function logWith(own: object): Log {
+  const at = (level: Level) => (message: string, fields?: object) => writeLog(level, message, fields, own);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 function toLoggable(_key: string, value: unknown): unknown {
-  if (value instanceof Error) return { type: value.name, message: value.message, stack: value.stack };
+  if (value instanceof Error) {
+    const { name, message, stack, cause } = value;
+    return { type: name, message, stack, cause };
+  }
   return typeof value === "bigint" ? String(value) : value;
 }

@@ -2,29 +2,29 @@
 // failure before the first token is an honest error; after it, a failure is a frame in the stream's own format.
 
 import { accepts, chooseFormat } from "./accept.ts";
-import type { Reply } from "./call.ts";
-import { type ColdframeError, errorBody } from "./errors.ts";
-import { bytesFraming, type Framing, ndjsonFraming, sseFraming, textFraming } from "./frames.ts";
+import type { Body, Chunk, Reply } from "./call.ts";
+import { errorBody } from "./errors.ts";
+import * as frames from "./frames.ts";
 import { gather } from "./gather.ts";
 import { withHeartbeat } from "./heartbeat.ts";
-import { encodeJson } from "./json.ts";
+import { encodeJson, toBuffer } from "./json.ts";
 import type { Output } from "./predict.ts";
-import type { ItemStream } from "./stream.ts";
-
-const JSON_TYPE = "application/json";
+import { END, Items } from "./stream.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** An answer with a JSON body. */
-export function jsonReply(status: number, value: unknown, headers?: Record<string, string>): Reply {
-  return { status, headers: { "content-type": JSON_TYPE, ...headers }, body: encodeJson(value) };
-}
+/** An answer with a body of one media type. */
+export const replyWith = (body: Body, contentType: string, status = 200): Reply => ({
+  status,
+  headers: { "content-type": contentType },
+  body,
+});
 
-/** The answer to an error, with what its caller may know. */
-export function errorReply(error: ColdframeError, requestId: string): Reply {
-  const headers = error.status === 503 ? { "retry-after": "1" } : undefined;
-  return jsonReply(error.status, errorBody(error, requestId), { "x-request-id": requestId, ...headers });
-}
+/** An answer with a JSON body. */
+export const jsonReply = (status: number, value: unknown): Reply =>
+  replyWith(encodeJson(value), frames.JSON_TYPE, status);
+
+const bytesReply = (bytes: Uint8Array | ArrayBuffer): Reply => replyWith(toBuffer(bytes), frames.BYTES_TYPE);
 
 /**
  * The answer to a call of predict.
@@ -32,33 +32,26 @@ export function errorReply(error: ColdframeError, requestId: string): Reply {
  * @throws what the model throws before its first item
  */
 export async function outputReply(output: Output, headers: Headers, requestId: string): Promise<Reply> {
-  if ("stream" in output) return streamReply(output.stream, headers, requestId);
   if ("response" in output) return responseReply(output.response, output.body);
-  return valueReply(output.value, headers);
-}
-
-function valueReply(value: unknown, headers: Headers): Reply {
-  if (value instanceof Uint8Array || value instanceof ArrayBuffer) {
-    const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value;
-    return { status: 200, headers: { "content-type": "application/octet-stream" }, body: bytes };
-  }
+  if ("stream" in output) return streamReply(output.stream, headers, requestId);
+  const { value } = output;
+  if (value instanceof Uint8Array || value instanceof ArrayBuffer) return bytesReply(value);
   // Who takes both, as axios does, gets JSON: the text "123" would be read as a number.
-  if (typeof value === "string" && accepts(headers, "text/plain") && !accepts(headers, "application/json")) {
-    return { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: value };
-  }
+  const isText = typeof value === "string" && accepts(headers, frames.TEXT_TYPE);
+  if (isText && !accepts(headers, frames.JSON_TYPE)) return replyWith(value, frames.TEXT_TYPE);
   return jsonReply(200, value);
 }
 
-async function streamReply(items: ItemStream, headers: Headers, requestId: string): Promise<Reply> {
+async function streamReply(items: Items<unknown>, headers: Headers, requestId: string): Promise<Reply> {
   const first = await items.next();
-  const natural = first.done === true ? textFraming() : naturalFraming(first.value);
-  const format = chooseFormat(headers, natural.contentType.split(";", 1)[0] ?? "");
+  let framing = naturalFraming(first);
+  const format = chooseFormat(headers, framing.contentType);
   if (format === "json") {
     const whole = await gather(items, first);
-    return whole instanceof Uint8Array ? valueReply(whole, headers) : jsonReply(200, whole);
+    return whole instanceof Uint8Array ? bytesReply(whole) : jsonReply(200, whole);
   }
-  const framing = format === "sse" ? sseFraming() : natural;
-  const frames = encodeItems(first, items, framing);
+  if (format === "sse") framing = frames.sseFraming();
+  const chunks = encodeItems(first, items, framing);
   const { error } = framing;
   return {
     status: 200,
@@ -68,69 +61,49 @@ async function streamReply(items: ItemStream, headers: Headers, requestId: strin
       // nginx and its descendants collect a response unless told not to.
       "x-accel-buffering": "no",
     },
-    body: format === "sse" ? withHeartbeat(frames) : frames,
-    ...(error === undefined ? undefined : { errorFrame: (failure) => error(errorBody(failure, requestId)) }),
+    body: format === "sse" ? withHeartbeat(chunks) : chunks,
+    errorFrame: error && ((failure) => error(errorBody(failure, requestId))),
   };
 }
 
-function naturalFraming(first: unknown): Framing {
-  if (typeof first === "string") return textFraming();
-  return first instanceof Uint8Array ? bytesFraming() : ndjsonFraming();
+function naturalFraming({ done, value }: IteratorResult<unknown>): frames.Framing {
+  if (done || typeof value === "string") return frames.textFraming();
+  return value instanceof Uint8Array ? frames.textFraming(frames.BYTES_TYPE) : frames.ndjsonFraming();
 }
 
-// By hand, because every `yield` of an async generator costs three more turns of the microtask queue a token. The first
-// item is encoded before the status is chosen.
+/** The first item is encoded at once: before the status is chosen. */
 function encodeItems(
   first: IteratorResult<unknown>,
-  items: ItemStream,
-  framing: Framing,
-): AsyncIterableIterator<string | Uint8Array> {
-  const encode = (result: IteratorResult<unknown>): IteratorResult<string | Uint8Array> => {
-    if (result.done === true) return { done: true, value: undefined };
+  items: Items<unknown>,
+  framing: frames.Framing,
+): Items<Chunk> {
+  const encode = ({ done, value }: IteratorResult<unknown>): IteratorResult<Chunk> => {
+    if (done) return END;
     try {
-      return { done: false, value: framing.encode(result.value) };
+      return { done: false, value: framing.encode(value) };
     } catch (error) {
       // The model does not know that what it yielded cannot be written: it would wait for its reader for ever.
       void items.return();
       throw error;
     }
   };
-  let ahead: IteratorResult<string | Uint8Array> | undefined = encode(first);
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      const result = ahead ?? encode(await items.next());
-      ahead = undefined;
-      return result;
-    },
-    async return() {
-      await items.return();
-      return { done: true, value: undefined };
-    },
+  let ahead: IteratorResult<Chunk> | undefined = encode(first);
+  const next = async () => {
+    const result = ahead ?? encode(await items.next());
+    ahead = undefined;
+    return result;
   };
+  return new Items(next, () => items.return());
 }
 
-// Hop-by-hop headers are the transport's; a length would be wrong once the platform frames the body.
-const TRANSPORT_HEADERS = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "transfer-encoding",
-  "upgrade",
-]);
+// Cookies leave apart. Hop-by-hop headers are the transport's; a length would be wrong once the platform frames the body.
+const NOT_COPIED = /^(set-cookie|connection|content-length|keep-alive|transfer-encoding|upgrade)$/;
 
-function responseReply(response: Response, body: ItemStream | undefined): Reply {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of response.headers) {
-    if (name !== "set-cookie" && !TRANSPORT_HEADERS.has(name)) headers[name] = value;
-  }
-  const cookies = response.headers.getSetCookie();
+function responseReply({ status, headers }: Response, body: Items<unknown> | undefined): Reply {
   return {
-    status: response.status,
-    headers,
-    ...(cookies.length === 0 ? undefined : { cookies }),
+    status,
+    headers: Object.fromEntries([...headers].filter(([name]) => !NOT_COPIED.test(name))),
+    cookies: headers.getSetCookie(),
     body: body as AsyncIterable<Uint8Array> | undefined,
   };
 }

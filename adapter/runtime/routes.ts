@@ -1,125 +1,105 @@
 // The table of routes, the same on every target: a Call comes in, a Reply goes out. Only inference waits for the model.
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Call, Reply } from "./call.ts";
 import { readInput } from "./body.ts";
-import { type ColdStart, notReady, type ReadyModel } from "./cold-start.ts";
+import type { Call, Reply } from "./call.ts";
+import type { ColdStart } from "./cold-start.ts";
 import type { Artifact } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
 import { failedReply } from "./failure.ts";
+import { JSON_TYPE } from "./frames.ts";
 import { toInvocation } from "./invocation.ts";
-import { errorReply, jsonReply, outputReply } from "./reply.ts";
+import { jsonReply, outputReply, replyWith } from "./reply.ts";
 import type { ReadStack } from "./stack.ts";
 
 export type Route = (call: Call) => Promise<Reply>;
 
-/** One path's method, GET answering HEAD too, and its handler. */
-type Entry = readonly ["GET" | "POST", (call: Call) => Reply | Promise<Reply>];
+type Answer = (call: Call) => Reply | Promise<Reply>;
 
-/** Truss's paths; any name is served, as there, since one deployment is one model. */
-const TRUSS_PATH = /^\/v1\/models\/[^/:]+(:predict|\/loaded|\/schema)?$/;
-const TRUSS_NAMES: Readonly<Record<string, string>> = {
-  ":predict": "/predict",
-  "/loaded": ":loaded",
-  "": "/health/ready",
-};
+/** How Truss's paths begin, "*" in the table; any name is served, as there, since one deployment is one model. */
+const TRUSS_MODEL = /^\/v1\/models\/[^/:]+/;
 
 /** @returns one function that answers every call and never rejects before a streamed body begins */
-export function createRoutes(artifact: Artifact, start: ColdStart, readStack: ReadStack): Route {
-  const alive: Entry = ["GET", () => jsonReply(200, { status: "alive" })];
-  const predict: Entry = ["POST", (call) => predictReply(call, start)];
-  const routes = new Map<string, Entry>([
-    ["/", alive],
-    ["/health/live", alive],
-    ["/health/ready", ["GET", (call) => ready(call, start)]],
-    // SageMaker's reading: 204 is "alive, not yet".
-    [
-      "/ping",
-      [
-        "GET",
-        (call) =>
-          start.state === "loading" ? { status: 204, headers: {}, body: undefined } : ready(call, start),
-      ],
-    ],
-    [":loaded", ["GET", () => loaded(start) && jsonReply(200, { status: "loaded" })]],
-    ["/predict", predict],
-    ["/invocations", predict],
-    ["/schema", ["GET", () => document(artifact, "schema.json")]],
-    ["/openapi.json", ["GET", () => document(artifact, "openapi.json")]],
-  ]);
+export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: ReadStack): Route {
+  const status = (name: string) => jsonReply(200, { status: name });
+  const alive: Answer = () => status("alive");
+
+  const loaded: Answer = () => start.now() && status("loaded");
+
+  const ready: Answer = async ({ origin }) => {
+    const { instance } = start.now();
+    let cause: unknown;
+    try {
+      // A check that hangs is no answer, and must not outlast the invocation.
+      if (!instance.isHealthy || (await origin.cancellation.race(instance.isHealthy())))
+        return status("ready");
+    } catch (error) {
+      cause = error;
+    }
+    throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
+  };
+
+  // SageMaker's reading: 204 is "alive, not yet".
+  const ping: Answer = (call) =>
+    start.model || start.failure ? ready(call) : { status: 204, headers: {}, body: undefined };
+
+  const predict: Answer = async (call) => {
+    const { headers, origin } = call;
+    const model = start.model ?? (await start.wait(origin.cancellation));
+    const output = await model.predict(readInput(call), toInvocation(origin, call), origin.cancellation);
+    return outputReply(output, headers, origin.id);
+  };
+
+  // Written by the build: what turns schemas into documents has no business in a bundle.
+  const document = (name: string) => () => {
+    try {
+      return replyWith(readFileSync(`${folder}/${name}`, "utf8"), JSON_TYPE);
+    } catch (cause) {
+      throw new ColdframeError("ROUTE_NOT_FOUND", `this deployment was built without ${name}.`, { cause });
+    }
+  };
+  const schema = document("schema.json");
+
+  const gets: Record<string, Answer> = {
+    "/": alive,
+    "/health/live": alive,
+    "/health/ready": ready,
+    "/ping": ping,
+    "/schema": schema,
+    "/openapi.json": document("openapi.json"),
+    "*": ready,
+    "*/loaded": loaded,
+    "*/schema": schema,
+  };
+  const posts: Record<string, Answer> = {
+    "/predict": predict,
+    "/invocations": predict,
+    "*:predict": predict,
+  };
 
   return async (call) => {
+    const { method, origin } = call;
+    let allow = "";
     let reply: Reply;
     try {
-      const [method, answer] = routes.get(toRoute(call.path)) ?? unknownPath(call.path);
-      if (call.method === method || (call.method === "HEAD" && method === "GET")) reply = await answer(call);
-      else reply = wrongMethod(call, method);
+      const path = call.path.replace(TRUSS_MODEL, "*");
+      const answer = gets[path] ?? posts[path];
+      if (!answer) {
+        throw new ColdframeError(
+          "ROUTE_NOT_FOUND",
+          `there is no ${call.path} here: call POST /predict, which GET /openapi.json describes.`,
+        );
+      }
+      allow = gets[path] ? "GET, HEAD" : "POST";
+      if (!allow.split(", ").includes(method)) {
+        throw new ColdframeError("METHOD_NOT_ALLOWED", `${call.path} takes ${allow}, not ${method}.`);
+      }
+      reply = await answer(call);
     } catch (error) {
-      reply = failedReply(error, call, readStack);
+      reply = failedReply(error, origin.id, readStack);
+      if (reply.status === 405) reply.headers["allow"] = allow;
     }
-    reply.headers["x-request-id"] ??= call.origin.id;
-    return call.method === "HEAD" ? { ...reply, body: undefined } : reply;
+    reply.headers["x-request-id"] ??= origin.id;
+    return method === "HEAD" ? { ...reply, body: undefined } : reply;
   };
-}
-
-function toRoute(path: string): string {
-  const [isTruss, name = ""] = TRUSS_PATH.exec(path) ?? [];
-  return isTruss ? (TRUSS_NAMES[name] ?? name) : path;
-}
-
-async function predictReply(call: Call, start: ColdStart): Promise<Reply> {
-  const { predict } = start.model ?? (await start.wait(call.origin.cancellation));
-  const output = await predict(readInput(call), toInvocation(call.origin, call), call.origin.cancellation);
-  return outputReply(output, call.headers, call.origin.id);
-}
-
-async function ready({ origin }: Call, start: ColdStart): Promise<Reply> {
-  const { instance } = loaded(start);
-  let healthy: unknown = true;
-  let cause: unknown;
-  try {
-    if (instance.isHealthy) {
-      // A check that hangs is no answer, and must not outlast the invocation.
-      healthy = await new Promise((resolve, reject) => {
-        origin.cancellation.onCancel(reject);
-        Promise.resolve(instance.isHealthy?.()).then(resolve, reject);
-      });
-    }
-  } catch (error) {
-    healthy = false;
-    cause = error;
-  }
-  if (healthy) return jsonReply(200, { status: "ready" });
-  throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
-}
-
-function loaded({ state, model }: ColdStart): ReadyModel {
-  if (model) return model;
-  throw state === "failed"
-    ? new ColdframeError("MODEL_LOAD_FAILED", "the model could not be loaded.")
-    : notReady();
-}
-
-// Written by the build: what turns schemas into documents has no business in a bundle.
-function document({ folder }: Artifact, name: string): Reply {
-  try {
-    const body = readFileSync(join(folder, name), "utf8");
-    return { status: 200, headers: { "content-type": "application/json" }, body };
-  } catch (cause) {
-    throw new ColdframeError("ROUTE_NOT_FOUND", `this deployment was built without ${name}.`, { cause });
-  }
-}
-
-function unknownPath(path: string): never {
-  throw new ColdframeError("ROUTE_NOT_FOUND", `there is no ${path} here.`, {
-    fix: "Call POST /predict; GET /openapi.json describes it.",
-  });
-}
-
-function wrongMethod(call: Call, method: string): Reply {
-  const allow = method === "GET" ? "GET, HEAD" : method;
-  const error = new ColdframeError("METHOD_NOT_ALLOWED", `${call.path} takes ${allow}, not ${call.method}.`);
-  const reply = errorReply(error, call.origin.id);
-  return { ...reply, headers: { ...reply.headers, allow } };
 }

@@ -2,16 +2,16 @@
 // printing, nor JSON, nor an error ever shows a value.
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { ColdframeError } from "./errors.ts";
+
+export type Secrets = Readonly<Record<string, string>>;
 
 /** Where Kubernetes and Truss mount secrets, one file each. */
 const SECRETS_FOLDER = "/secrets";
 
 /** The environment variable that holds secret `name`: `hf-token` is `COLDFRAME_SECRET_HF_TOKEN`. */
-export function secretVariable(name: string): string {
-  return `COLDFRAME_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
-}
+export const secretVariable = (name: string): string =>
+  `COLDFRAME_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
 
 /**
  * Read every declared secret: `COLDFRAME_SECRET_<NAME>`, then the file `/secrets/<name>` (one trailing newline is
@@ -21,21 +21,28 @@ export function secretVariable(name: string): string {
 export function readSecrets(
   declared: Readonly<Record<string, string | null>>,
   folder: string = SECRETS_FOLDER,
-): Readonly<Record<string, string>> {
-  const values = new Map<string, string>();
+): Secrets {
+  const secrets = {};
+  const shown: Record<string, string> = {};
   const missing: string[] = [];
   for (const [name, fallback] of Object.entries(declared)) {
-    const value = process.env[secretVariable(name)] || readFile(join(folder, name)) || fallback;
-    if (value) values.set(name, value);
-    else missing.push(name);
+    const value = process.env[secretVariable(name)] || readFile(`${folder}/${name}`) || fallback;
+    if (!value) missing.push(name);
+    shown[name] = "[secret]";
+    // A getter, so that printing shows the name alone.
+    Object.defineProperty(secrets, name, { get: () => value, enumerable: true });
   }
-  if (missing.length > 0) {
-    throw new ColdframeError("SECRET_MISSING", `no value for the secrets ${missing.join(", ")}.`, {
-      fix: `Set ${missing.map(secretVariable).join(", ")}, or mount them as files in ${folder}.`,
-    });
-  }
-  return guard(values);
+  Object.defineProperty(secrets, "toJSON", { value: () => shown });
+  if (missing.length === 0) return guard(secrets);
+  const variables = missing.map(secretVariable).join(", ");
+  throw new ColdframeError(
+    "SECRET_MISSING",
+    `no value for the secrets ${missing.join(", ")}: set ${variables}, or mount them as files in ${folder}.`,
+  );
 }
+
+/** The secrets of a model that declared none: reading one says how to declare it. */
+export const noSecrets = (): Secrets => guard({});
 
 function readFile(file: string): string | undefined {
   try {
@@ -45,19 +52,17 @@ function readFile(file: string): string | undefined {
   }
 }
 
-// Getters, so that printing shows names; a Proxy around them, so that a name which is not declared says so.
-function guard(values: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
-  const shown = Object.fromEntries([...values.keys()].map((name) => [name, "[secret]"]));
-  const secrets: Record<string, string> = Object.defineProperty({}, "toJSON", { value: () => shown });
-  for (const [name, value] of values)
-    Object.defineProperty(secrets, name, { get: () => value, enumerable: true });
+// A Proxy, so that a name which is not declared says so.
+function guard(secrets: Record<string, string>): Secrets {
   return new Proxy(Object.freeze(secrets), {
     get(target, name) {
-      // Symbols, and `then`, are asked for by Node and by `await`, not by the model's author.
-      if (typeof name === "symbol" || name === "then" || name in target) return Reflect.get(target, name);
-      throw new ColdframeError("SECRET_UNDECLARED", `the secret "${name}" is not declared in config.yaml.`, {
-        fix: `Add \`${name}: null\` under \`secrets:\` and set ${secretVariable(name)}.`,
-      });
+      // Symbols, `then` and `toJSON` are asked for by Node, `await` and JSON, not by the model's author.
+      if (typeof name === "symbol" || /^(then|toJSON)$/.test(name) || name in target)
+        return Reflect.get(target, name);
+      throw new ColdframeError(
+        "SECRET_UNDECLARED",
+        `the secret "${name}" is not declared: add \`${name}: null\` under \`secrets:\` in config.yaml and set ${secretVariable(name)}.`,
+      );
     },
   });
 }

@@ -2,49 +2,48 @@
 // the adapter's frames are left out. The map is read when the first error is logged; a cold start never pays for it.
 
 import { readFileSync } from "node:fs";
-import { SourceMap, type SourceMapPayload } from "node:module";
+import { SourceMap } from "node:module";
 
 const FRAME = /^ +at (?:async )?(.* \()?(.*):(\d+):(\d+)\)?$/;
 
 /** Frames of Node and of the adapter, seen from the author of a model. */
-const NOT_THE_AUTHORS = /^node:|(^|\/)(adapter\/runtime|coldframe\/dist)\//;
+const NOT_THE_AUTHORS = /^node:|(^|\/)(adapter\/(runtime|local)|coldframe\/dist)\//;
 
 /** Turn a stack into one that starts in the author's files. */
 export type ReadStack = (error: unknown) => string;
 
 /** @param bundleFile absolute path of bundle.cjs; `${bundleFile}.map` need not exist */
 export function stackReader(bundleFile: string): ReadStack {
-  let map: SourceMap | null | undefined;
+  let map: SourceMap | undefined;
 
   function authored(line: string): string[] {
-    const [, name = "", file = "", row, column] = FRAME.exec(line) ?? [];
+    const [, name = "", file, row, column] = FRAME.exec(line) ?? [];
     // The message; but `at <anonymous>` and the like name no place.
     if (!file) return /^ +at /.test(line) ? [] : [line];
-    const entry = file === bundleFile && map?.findEntry(Number(row) - 1, Number(column) - 1);
-    if (!entry) return NOT_THE_AUTHORS.test(file) ? [] : [line];
-    if (!("originalSource" in entry) || NOT_THE_AUTHORS.test(entry.originalSource)) return [];
-    const source = entry.originalSource.replace(/^(\.\.\/)+/, "");
-    return [`    at ${name}${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}${name && ")"}`];
+    let place = `${file}:${row}:${column}`;
+    if (map && file === bundleFile) {
+      const entry = map.findEntry(Number(row) - 1, Number(column) - 1);
+      if (!("originalSource" in entry)) return [];
+      const { originalSource, originalLine, originalColumn } = entry;
+      place = `${originalSource.replace(/^(\.\.\/)+/, "")}:${originalLine + 1}:${originalColumn + 1}`;
+    }
+    return NOT_THE_AUTHORS.test(place) ? [] : [`    at ${name}${place}${name && ")"}`];
   }
 
   function read(thrown: unknown): string {
     const stack = (thrown instanceof Error && thrown.stack) || String(thrown);
-    const lines = stack.split("\n").flatMap(authored);
+    const text = stack.split("\n").flatMap(authored).join("\n");
     // An error born in the adapter or in Node has no author's frame: then its own stack says more than none.
-    return lines.some((line) => FRAME.test(line)) ? lines.join("\n") : stack;
+    return /\n +at /.test(text) ? text : stack;
   }
 
   return (error) => {
-    if (map === undefined) map = readMap(`${bundleFile}.map`);
+    try {
+      map ??= new SourceMap(JSON.parse(readFileSync(`${bundleFile}.map`, "utf8")));
+    } catch {
+      // Without a map the bundle's positions are what there is.
+    }
     const cause = error instanceof Error && error.cause;
     return cause instanceof Error ? `${read(error)}\n  caused by ${read(cause)}` : read(error);
   };
-}
-
-function readMap(file: string): SourceMap | null {
-  try {
-    return new SourceMap(JSON.parse(readFileSync(file, "utf8")) as SourceMapPayload);
-  } catch {
-    return null;
-  }
 }

@@ -1,16 +1,13 @@
 // What reaches bundle.cjs, what a bundle that fails says, and how large the adapter may be.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { describe, test } from "node:test";
-import { build as esbuild } from "esbuild";
 import { createBundler } from "../../adapter/build/bundle.ts";
 import { build } from "../../adapter/build/build.ts";
 import { readConfig } from "../../adapter/build/config.ts";
 import { writeEntry } from "../../adapter/build/entry.ts";
 import { adapterFile } from "../../adapter/build/runtime-files.ts";
-import { bundleOptions } from "../../esbuild.config.mjs";
+import { adapterShare, total } from "../../bench/_adapter-share.ts";
 import { type Files, makeProject, PLAIN_MODEL, refusal, withPackages } from "./_project.ts";
 
 async function bundle(project: string) {
@@ -109,11 +106,22 @@ describe("a bundle", () => {
     assert.ok(code.every((byte) => byte < 128));
   });
 
-  test("has only the event sources of config.yaml", async () => {
+  test("has only the event sources of config.yaml, and what answers their kind", async () => {
     const config = "serverless:\n  events: [direct]\n";
     const { inputs } = await bundle(makeProject({ "config.yaml": config }));
-    assert.ok(inputs.includes(adapterFile("runtime/events/direct")));
-    assert.ok(!inputs.includes(adapterFile("runtime/events/function-url")));
+    for (const used of ["events/direct", "targets/_records"])
+      assert.ok(inputs.includes(adapterFile(`runtime/${used}`)), used);
+    for (const unused of ["events/function-url", "targets/_http", "routes"])
+      assert.ok(!inputs.includes(adapterFile(`runtime/${unused}`)), unused);
+  });
+
+  test("reads secrets only where some are declared", async () => {
+    const reads = async (config: string) => {
+      const { code } = await bundle(makeProject({ "config.yaml": config }));
+      return Buffer.from(code).includes("SECRET_MISSING");
+    };
+    assert.equal(await reads("secrets:\n  key: null\n"), true);
+    assert.equal(await reads("secrets: {}\n"), false);
   });
 
   test("holds nothing of build/, local/, cli/, nor zod or yaml", async () => {
@@ -125,24 +133,12 @@ describe("a bundle", () => {
 /** What the adapter may add to every cold start, minified. */
 const ADAPTER_LIMIT_BYTES = 20_000;
 
-test("the adapter's share stays within its limit", { todo: "the runtime is being slimmed" }, async () => {
-  const project = withPackages(makeProject());
-  const entry = writeEntry(readConfig(project));
-  const options = bundleOptions({
-    folder: project,
-    entry,
-    outfile: resolve(project, "bundle.cjs"),
-    runtime: "nodejs24.x",
-    adapter: adapterFile("index"),
-    plugins: [],
-  });
-  const { metafile } = await esbuild(options);
-  const parts = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
-  const ours = parts
-    .filter(([file]) => file.includes("adapter/"))
-    .reduce((sum, [, part]) => sum + part.bytesInOutput, 0);
-  assert.ok(ours > 5000 && ours <= ADAPTER_LIMIT_BYTES, `${ours} bytes`);
-  assert.ok(readFileSync(entry, "utf8").split("\n").length < 60);
+test("the adapter's share stays within its limit", async () => {
+  const share = await adapterShare();
+  const bytes = total(share);
+  assert.ok(bytes > 5000 && bytes <= ADAPTER_LIMIT_BYTES, `${bytes} bytes`);
+  for (const unused of ["events/direct", "targets/_records"])
+    assert.ok(!share.has(`adapter/runtime/${unused}.ts`), unused);
 });
 
 test("of zod, a bundle holds what its schemas use, however zod is imported", async () => {

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 /** Path of aws-lambda-ric's entry. */
-export const RIC_PATH: string = process.env["COLDFRAME_RIC"] ?? join(import.meta.dirname, "node_modules", "aws-lambda-ric", "index.mjs");
+export const RIC_PATH: string =
+  process.env["COLDFRAME_RIC"] ?? join(import.meta.dirname, "node_modules", "aws-lambda-ric", "index.mjs");
 
 export function ricInstalled(): boolean {
   return existsSync(RIC_PATH);

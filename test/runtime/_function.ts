@@ -5,6 +5,9 @@ import { EventEmitter, once } from "node:events";
 import functionUrl from "../../adapter/runtime/events/function-url.ts";
 import direct from "../../adapter/runtime/events/direct.ts";
 import type { Deployment, Settings } from "../../adapter/runtime/contracts.ts";
+import { readSecrets } from "../../adapter/runtime/secrets.ts";
+import { http } from "../../adapter/runtime/targets/_http.ts";
+import { records } from "../../adapter/runtime/targets/_records.ts";
 import { type LambdaContext, lambda } from "../../adapter/runtime/targets/lambda.ts";
 
 export interface FunctionOptions {
@@ -32,9 +35,9 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
     },
     modelFile: "model/model.ts",
     importModel: async () => ({ default: Model }),
-    events: [functionUrl, direct],
+    readSecrets,
   };
-  const handlers = lambda(deployment, {
+  const handlers = lambda(deployment, [http(functionUrl), records(direct)], {
     folder: options.folder ?? "/nowhere",
     codeCache: "absent",
   });

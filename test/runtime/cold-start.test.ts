@@ -164,7 +164,7 @@ test("the init error's stack starts in the author's file", async () => {
     },
   );
   await assert.rejects(ready, (thrown: Error) => {
-    assert.match(thrown.message, /the constructor failed: TypeError: in the constructor/);
+    assert.match(thrown.message, /construct\(\) failed: TypeError: in the constructor/);
     const frames = thrown.stack?.split("\n").filter((line) => line.startsWith("    at ")) ?? [];
     assert.match(frames[0] ?? "", /cold-start\.test\.ts/);
     assert.ok(!frames.some((line) => line.includes("adapter/runtime")));
@@ -184,7 +184,7 @@ test("neither constructor nor setupEnvironment is tried twice", async () => {
       predict() {}
     },
   );
-  await assert.rejects(ready, { message: /setupEnvironment\(\) failed/ });
+  await assert.rejects(ready, { message: /setup_environment\(\) failed/ });
   assert.equal(calls, 1);
 });
 
@@ -204,10 +204,12 @@ test("missing secrets fail the init phase with the way out, before the model is 
 test("a module that fails while its secrets are missing is no error that nothing awaited", async () => {
   const { said, stderr } = await runScript(`
     const { beginColdStart } = await import(${JSON.stringify(import.meta.resolve("../../adapter/runtime/cold-start.ts"))});
+    const { readSecrets } = await import(${JSON.stringify(import.meta.resolve("../../adapter/runtime/secrets.ts"))});
     process.on("unhandledRejection", (error) => say(["stray", String(error)]));
     const start = beginColdStart({
       config: {},
       settings: { secrets: { key: null } },
+      readSecrets,
       importModel: () => sleep(2).then(() => { throw new Error("broken module"); }),
     }, { folder: "/artifact", codeCache: "absent" });
     await start.initialised.catch((error) => say(error.code));
@@ -332,7 +334,7 @@ test("a reason that has a way out tells it to the log, also after init", async (
      say((await post("1")).statusCode);`,
     ON_DEMAND,
   );
-  assert.deepEqual(said, [500]);
+  assert.deepEqual(said, [503]);
   assert.match(
     JSON.stringify(lines.find(({ level }) => level === "ERROR")),
     /hf-token: null.*COLDFRAME_SECRET_HF_TOKEN/,

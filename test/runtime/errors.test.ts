@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CODES, ColdframeError, errorBody, modelError } from "../../adapter/runtime/errors.ts";
+import { CODES, ColdframeError, errorBody, toColdframeError } from "../../adapter/runtime/errors.ts";
 
 test("an error is named by its code: the name is what Lambda reports as its type", () => {
   const cause = new Error("why");
@@ -13,10 +13,11 @@ test("an error is named by its code: the name is what Lambda reports as its type
 });
 
 test("every code that answers somebody has an error status", () => {
-  for (const [code, status] of Object.entries({ ...CODES.init, ...CODES.invocation })) {
+  for (const [code, status] of Object.entries(CODES.invocation)) {
     assert.ok(status >= 400 && status < 600, code);
     assert.equal(new ColdframeError(code as never, "").status, status);
   }
+  for (const status of Object.values(CODES.init)) assert.equal(status, CODES.invocation.MODEL_LOAD_FAILED);
 });
 
 test("the body tells code, sentence, request id and issues, and nothing of the cause", () => {
@@ -35,11 +36,10 @@ test("the body tells code, sentence, request id and issues, and nothing of the c
 
 test("what a model throws is masked once, and its cause is never lost", () => {
   for (const thrown of [new Error("x"), "x", 0, null, undefined]) {
-    const error = modelError(thrown, "predict", undefined) as ColdframeError;
+    const error = toColdframeError(thrown, "postprocess");
     assert.equal(error.code, "PREDICT_FAILED");
+    assert.match(error.message, /postprocess/);
     assert.notEqual(error.cause, undefined);
-    assert.equal(modelError(error, "predict", undefined), error);
+    assert.equal(toColdframeError(error), error);
   }
-  const gone = new Error("gone");
-  assert.equal(modelError(new Error("a consequence"), "predict", gone), gone);
 });

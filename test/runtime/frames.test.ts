@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  bytesFraming,
+  BYTES_TYPE,
   type Framing,
   ndjsonFraming,
-  SSE_HEARTBEAT,
   sseFraming,
   textFraming,
 } from "../../adapter/runtime/frames.ts";
+import { HEARTBEAT } from "../../adapter/runtime/heartbeat.ts";
 
 const encode = (framing: Framing, ...items: unknown[]): string =>
   Buffer.concat(items.map((item) => Buffer.from(framing.encode(item) as string))).toString();
@@ -73,7 +73,7 @@ test("events: a failure is an event of its own kind, after which the reader know
 });
 
 test("events: the heartbeat is no event", () => {
-  assert.deepEqual(readEvents(`${SSE_HEARTBEAT}data: a\n\n${SSE_HEARTBEAT}`), [
+  assert.deepEqual(readEvents(`${HEARTBEAT.value}data: a\n\n${HEARTBEAT.value}`), [
     { event: "message", data: "a" },
   ]);
 });
@@ -91,7 +91,7 @@ test("text: strings as they are, JSON for the rest, and no room for an error", (
 
 test("an emoji that is cut between two items arrives whole", () => {
   const [high, low] = ["\ud83d", "\ude00"];
-  for (const framing of [textFraming(), bytesFraming()]) {
+  for (const framing of [textFraming(), textFraming(BYTES_TYPE)]) {
     assert.equal(encode(framing, `a${high}`, `${low}b`), "a😀b");
   }
   assert.equal(encode(textFraming(), `${high}`, "", `${low}${high}`, low), "😀😀");
@@ -106,6 +106,6 @@ test("each stream keeps its own half of an emoji", () => {
 
 test("bytes are octets, untouched", () => {
   const bytes = Uint8Array.from([0, 255]);
-  assert.equal(bytesFraming().encode(bytes), bytes);
-  assert.equal(bytesFraming().contentType, "application/octet-stream");
+  assert.equal(textFraming(BYTES_TYPE).encode(bytes), bytes);
+  assert.equal(textFraming(BYTES_TYPE).contentType, "application/octet-stream");
 });

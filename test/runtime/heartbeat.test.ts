@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SSE_HEARTBEAT } from "../../adapter/runtime/frames.ts";
-import { withHeartbeat } from "../../adapter/runtime/heartbeat.ts";
+import { HEARTBEAT, withHeartbeat } from "../../adapter/runtime/heartbeat.ts";
 import { collect, sleep } from "./_call.ts";
 
 const EVERY_MS = 10;
@@ -19,9 +18,9 @@ test("busy events pass unchanged", async () => {
 
 test("a silence is filled, and the event after it arrives once and in order", async () => {
   const all = await collect(withHeartbeat(events(0, 45, 0), EVERY_MS));
-  assert.ok(all.filter((chunk) => chunk === SSE_HEARTBEAT).length >= 2);
+  assert.ok(all.filter((chunk) => chunk === HEARTBEAT.value).length >= 2);
   assert.deepEqual(
-    all.filter((chunk) => chunk !== SSE_HEARTBEAT),
+    all.filter((chunk) => chunk !== HEARTBEAT.value),
     ["event 0", "event 1", "event 2"],
   );
 });
@@ -29,7 +28,7 @@ test("a silence is filled, and the event after it arrives once and in order", as
 // A reader that is busy with the heartbeat, because its socket is full, is not asking when the event comes.
 test("an event that comes while the reader is busy with a heartbeat is not lost", async () => {
   const reader = withHeartbeat(events(20, 0), EVERY_MS);
-  assert.equal((await reader.next()).value, SSE_HEARTBEAT);
+  assert.equal((await reader.next()).value, HEARTBEAT.value);
   await sleep(30);
   assert.equal((await reader.next()).value, "event 0");
   assert.equal((await reader.next()).value, "event 1");
@@ -43,7 +42,7 @@ test("nor is a failure: an incomplete answer never ends cleanly", async () => {
     throw new Error("in the middle");
   };
   const reader = withHeartbeat(failing(), EVERY_MS);
-  assert.equal((await reader.next()).value, SSE_HEARTBEAT);
+  assert.equal((await reader.next()).value, HEARTBEAT.value);
   await sleep(30);
   await assert.rejects(reader.next(), { message: "in the middle" });
 });

@@ -29,6 +29,27 @@ test("a log keeps its own fields", async () => {
   );
 });
 
+test("a model's fields do not pass for the adapter's", async () => {
+  const { lines } = await logged(() =>
+    logWith({ request_id: "r" }).warn("mine", {
+      message: "a",
+      level: "b",
+      timestamp: "c",
+      request_id: "d",
+      n: 1,
+    }),
+  );
+  const [{ timestamp, ...line } = {} as Record<string, unknown>] = lines;
+  assert.deepEqual(line, { level: "WARN", message: "mine", request_id: "r", n: 1 });
+  assert.ok(!Number.isNaN(Date.parse(timestamp as string)));
+});
+
+test("an error's cause is told, too", async () => {
+  const cause = new RangeError("why");
+  const { lines } = await logged(() => writeLog("error", "x", { error: new Error("bad", { cause }) }));
+  assert.match(JSON.stringify(lines[0]?.["error"]), /Error: bad.*RangeError: why/);
+});
+
 test("an error has its message and stack", async () => {
   const { lines } = await logged(() => writeLog("error", "x", { error: new TypeError("bad") }));
   assert.match(JSON.stringify(lines[0]?.["error"]), /TypeError: bad.*log\.test\.ts/);

@@ -1,34 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Deployment } from "../../adapter/runtime/contracts.ts";
-import { checkInstance, findModelClass, isGenerator } from "../../adapter/runtime/model-class.ts";
+import { checkInstance } from "../../adapter/runtime/model-class.ts";
 import type { Model } from "../../adapter/runtime/model.ts";
 
 class Good {
   predict() {}
-}
-
-const find = (module: Record<string, unknown>, className = "Model") =>
-  findModelClass(module, { modelFile: "model/model.ts", settings: { className } } as Deployment);
-
-test("the default export, or the export with the configured name", () => {
-  assert.equal(find({ default: Good }), Good);
-  assert.equal(find({ Model: Good, default: "something else" }), Good);
-  assert.equal(find({ Scribe: Good }, "Scribe"), Good);
-});
-
-for (const [what, module] of Object.entries({
-  nothing: {},
-  "other names": { model: Good },
-  "an instance": { default: new Good() },
-  null: { default: null },
-})) {
-  test(`exporting ${what} is refused`, () => {
-    assert.throws(() => find(module), {
-      code: "MODEL_NOT_EXPORTED",
-      message: /model\/model\.ts.*"Model"/,
-    });
-  });
 }
 
 const check = (instance: unknown) => checkInstance(instance as Model, "model/model.ts");
@@ -59,13 +35,4 @@ test("a predict that yields has no postprocess, however it was written", () => {
     assert.throws(() => check(new Class()), { code: "MODEL_INVALID", message: /postprocess/ });
   }
   check({ predict() {}, postprocess() {} });
-});
-
-test("generators are told from functions", () => {
-  assert.deepEqual(
-    [function* () {}, async function* () {}, function () {}, async () => {}, class {}].map((member) =>
-      isGenerator(member as () => void),
-    ),
-    [true, true, false, false, false],
-  );
 });

@@ -4,7 +4,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
-import { ColdframeError, type Issue } from "../../adapter/runtime/errors.ts";
+import type { ColdframeError, Issue } from "../../adapter/runtime/errors.ts";
 import { validate } from "../../adapter/runtime/schema.ts";
 
 /** The value, or what is wrong with it. */
@@ -14,7 +14,7 @@ async function check(
 ): Promise<{ value: unknown } | { issues: readonly Issue[] }> {
   try {
     return {
-      value: await validate(schema, value, (issues) => new ColdframeError("INPUT_INVALID", "x", { issues })),
+      value: await validate(schema, value, "input"),
     };
   } catch (error) {
     return { issues: (error as ColdframeError).issues ?? assert.fail(String(error)) };

@@ -46,6 +46,12 @@ test("positions in the bundle are the author's; frames of Node and of the adapte
   assert.equal(frames.length, 4);
 });
 
+test("nor is the local Lambda, which imitates the platform, the author's", () => {
+  const file = "/home/me/project/node_modules/coldframe/adapter/local/client/runtime-client.ts";
+  const frames = read(errorWith(`${STACK}\n    at invoke (${file}:9:9)`)).split("\n");
+  assert.equal(frames.length, 4);
+});
+
 test("a message of many lines stays, also when one looks like a frame's", () => {
   const text = read(errorWith(`Error: first\n  second: 3:4\n    at Model.predict (${bundle}:1:5)`));
   assert.match(text, /^Error: first\n {2}second: 3:4\n {4}at Model\.predict \(model\/model\.ts:9:5\)$/);

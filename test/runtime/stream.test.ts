@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cancellation } from "../../adapter/runtime/call.ts";
 import { ColdframeError } from "../../adapter/runtime/errors.ts";
-import { ItemStream } from "../../adapter/runtime/stream.ts";
+import { itemStream } from "../../adapter/runtime/stream.ts";
 import { collect, makeCancellation, sleep, streamOf } from "./_call.ts";
 
 function open(
@@ -14,13 +14,7 @@ function open(
   }: { cancellation?: Cancellation; gapMs?: number; toItem?: (item: unknown) => unknown } = {},
 ) {
   const ends = { count: 0 };
-  const stream = new ItemStream(
-    source as AsyncIterable<unknown>,
-    cancellation,
-    gapMs,
-    () => ends.count++,
-    toItem,
-  );
+  const stream = itemStream(source, cancellation, gapMs, () => ends.count++, toItem);
   return { stream, ends, cancellation };
 }
 
@@ -260,7 +254,7 @@ test("too long a silence is STREAM_TIMEOUT, before the first item and after it",
       { gapMs: 15 },
     );
     for (let i = 0; i < before; i++) await stream.next();
-    await assert.rejects(stream.next(), { code: "STREAM_TIMEOUT", fix: /streaming_read_timeout/ });
+    await assert.rejects(stream.next(), { code: "STREAM_TIMEOUT", message: /streaming_read_timeout/ });
     assert.equal(ends.count, 1);
   }
 });

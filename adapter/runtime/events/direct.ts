@@ -10,36 +10,29 @@ const direct: RecordSource<unknown> = {
 
   // Every other source's events carry one of these; a model's own input with such a key has to be wrapped.
   matches(event) {
-    if (typeof event !== "object" || event === null || Array.isArray(event)) return true;
-    const { requestContext, Records, detail } = event as Record<string, unknown>;
-    if (
-      isObject(requestContext) &&
-      ("http" in requestContext || "elb" in requestContext || "stage" in requestContext)
-    ) {
-      return false;
-    }
-    if (isObject(requestContext) && "serviceNetworkArn" in requestContext) return false;
-    if (
-      Array.isArray(Records) &&
-      isObject(Records[0]) &&
-      ("eventSource" in Records[0] || "EventSource" in Records[0] || "cf" in Records[0])
-    ) {
-      return false;
-    }
-    return !(detail !== undefined && "detail-type" in event && "source" in event);
+    const { requestContext, Records, detail } = toObject(event);
+    const first = toObject(Array.isArray(Records) && Records[0]);
+    return !(
+      hasAny(toObject(requestContext), "http", "elb", "stage", "serviceNetworkArn") ||
+      hasAny(first, "eventSource", "EventSource", "cf") ||
+      (detail !== undefined && hasAny(toObject(event), "detail-type") && hasAny(toObject(event), "source"))
+    );
   },
 
   toRecords: (event) => [{ input: event, event }],
 
   toResult([outcome]) {
-    if (outcome === undefined) return null;
-    if ("error" in outcome) throw outcome.error;
-    return outcome.value;
+    if (outcome && "error" in outcome) throw outcome.error;
+    return outcome?.value;
   },
 };
 
 export default direct;
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+function toObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value ? (value as Record<string, unknown>) : {};
+}
+
+function hasAny(object: object, ...names: string[]): boolean {
+  return names.some((name) => name in object);
 }

@@ -1,9 +1,9 @@
 // Lambda function URLs and API Gateway HTTP APIs: payload format 2.0. Not: payload 1.0 (REST APIs), load balancers.
 // Source: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html; the shapes of @types/aws-lambda.
 
-import type { Call, Reply } from "../call.ts";
+import type { Reply } from "../call.ts";
 import type { HttpSource, Prelude } from "../contracts.ts";
-import { toBase64 } from "../json.ts";
+import { toBuffer } from "../json.ts";
 
 /** What is read of a payload 2.0 event. */
 interface FunctionUrlEvent {
@@ -17,11 +17,11 @@ interface FunctionUrlEvent {
   readonly requestContext: { readonly stage?: string; readonly http: { readonly method: string } };
 }
 
-/** The result of a buffered handler. Always an envelope: without one, a model's own `statusCode` would be read as it. */
-interface FunctionUrlResult extends Prelude {
-  readonly body?: string;
-  readonly isBase64Encoded: boolean;
-}
+const head = ({ status, headers, cookies }: Reply): Prelude => ({
+  statusCode: status,
+  headers,
+  cookies: cookies?.length ? cookies : undefined,
+});
 
 const functionUrl: HttpSource<FunctionUrlEvent> = {
   kind: "http",
@@ -33,24 +33,25 @@ const functionUrl: HttpSource<FunctionUrlEvent> = {
     return typeof rawPath === "string" && typeof requestContext?.http?.method === "string";
   },
 
-  toCall(event, origin): Call {
+  toCall({ rawPath, rawQueryString = "", headers, cookies, body, isBase64Encoded, requestContext }, origin) {
+    const { stage, http } = requestContext;
     return {
-      method: event.requestContext.http.method,
-      path: withoutStage(event.rawPath, event.requestContext.stage),
-      query: event.rawQueryString ?? "",
-      headers:
-        event.cookies === undefined ? event.headers : { ...event.headers, cookie: event.cookies.join("; ") },
-      body: () => decode(event),
+      method: http.method,
+      path: withoutStage(rawPath, stage),
+      query: rawQueryString,
+      headers: cookies ? { ...headers, cookie: cookies.join("; ") } : headers,
+      body: () => (body && isBase64Encoded ? Buffer.from(body, "base64") : (body ?? "")),
       origin,
     };
   },
 
-  toResult(reply): FunctionUrlResult {
+  // Always an envelope: without one, a model's own `statusCode` would be read as it.
+  toResult(reply) {
     const { body } = reply;
     const isBase64Encoded = body instanceof Uint8Array;
     return {
       ...head(reply),
-      ...(body === undefined ? undefined : { body: isBase64Encoded ? toBase64(body) : (body as string) }),
+      body: isBase64Encoded ? toBuffer(body).toString("base64") : body,
       isBase64Encoded,
     };
   },
@@ -60,19 +61,9 @@ const functionUrl: HttpSource<FunctionUrlEvent> = {
 
 export default functionUrl;
 
-function head({ status, headers, cookies }: Reply): Prelude {
-  return cookies === undefined ? { statusCode: status, headers } : { statusCode: status, headers, cookies };
-}
-
 // An HTTP API with a named stage has it in the path, once.
-function withoutStage(path: string, stage: string | undefined): string {
-  if (stage === undefined || stage === "$default") return path;
+function withoutStage(path: string, stage = "$default"): string {
   const prefix = `/${stage}`;
-  if (path === prefix) return "/";
-  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
-}
-
-function decode({ body, isBase64Encoded }: FunctionUrlEvent): string | Uint8Array {
-  if (!body) return "";
-  return isBase64Encoded === true ? Buffer.from(body, "base64") : body;
+  if (stage === "$default" || !`${path}/`.startsWith(`${prefix}/`)) return path;
+  return path.slice(prefix.length) || "/";
 }

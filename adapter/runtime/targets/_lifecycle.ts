@@ -3,33 +3,32 @@
 import type { Cancellation } from "../call.ts";
 import type { ColdStart } from "../cold-start.ts";
 import { ColdframeError } from "../errors.ts";
+import { platformError } from "../failure.ts";
 import type { ReadStack } from "../stack.ts";
-import { watchStrayErrors } from "./_stray-errors.ts";
+import { surviveStrayErrors, watchStrayErrors } from "./_stray-errors.ts";
 
 /**
  * Wait until the init phase may end. A failure is told to the platform, which replaces the environment, with the
  * author's own stack and the way out.
  */
-export async function initPhase(start: ColdStart, readStack: ReadStack): Promise<void> {
-  const unwatch = watchStrayErrors(start.fail);
+export async function initPhase({ initialised }: ColdStart, readStack: ReadStack): Promise<void> {
+  let unwatch = () => {};
   try {
-    await start.initialised;
+    await new Promise((resolve, reject) => {
+      unwatch = watchStrayErrors(reject);
+      initialised.then(resolve, reject);
+    });
   } catch (thrown) {
-    const { code, sentence, cause } = toInitError(thrown);
-    const error = new ColdframeError(code, sentence);
-    error.stack = `${error.name}: ${error.message}\n${readStack(cause ?? thrown)}`;
-    throw error;
+    const error =
+      thrown instanceof ColdframeError
+        ? thrown
+        : new ColdframeError("MODEL_LOAD_FAILED", `an error that nothing awaited, while loading: ${thrown}`);
+    throw platformError(error, readStack(error.cause ?? thrown));
   } finally {
     unwatch();
   }
-}
-
-function toInitError(thrown: unknown): ColdframeError {
-  if (thrown instanceof ColdframeError) return thrown;
-  const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new ColdframeError("MODEL_LOAD_FAILED", `an error that nothing awaited, while loading: ${reason}`, {
-    cause: thrown,
-  });
+  // Not from the first invocation: a load that goes on after init, or a timer that was frozen, may be sooner.
+  surviveStrayErrors(readStack);
 }
 
 /**
@@ -38,8 +37,8 @@ function toInitError(thrown: unknown): ColdframeError {
  */
 export function unloadOnShutdown(start: ColdStart, active: ReadonlySet<Cancellation>): void {
   process.once("SIGTERM", async () => {
-    for (const cancellation of active)
-      cancellation.cancel(new ColdframeError("CANCELLED", "the function is shutting down."));
+    const reason = new ColdframeError("CANCELLED", "the function is shutting down.");
+    for (const cancellation of active) cancellation.cancel(reason);
     try {
       await start.model?.instance.unload?.();
     } finally {

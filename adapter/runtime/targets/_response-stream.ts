@@ -5,8 +5,8 @@
 // Source: aws-lambda-ric, ResponseStream.js and HttpResponseStream.js; the Runtime API's custom runtime documentation.
 
 import { type Cancellation, isStream, type Reply } from "../call.ts";
-import type { Prelude } from "../contracts.ts";
 import { ColdframeError, toColdframeError } from "../errors.ts";
+import type { StreamedAnswer } from "./_receiver.ts";
 
 /** The part of AWS's response stream that is used; a plain facade over an http.ClientRequest, not a Writable. */
 export interface ResponseStream {
@@ -24,84 +24,58 @@ const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
 
 const DELIMITER = "\0".repeat(8);
 
-/** One answer on a response stream. Made before the model is asked, to hear of a caller that leaves meanwhile. */
-export class ResponseWriter {
-  #stream: ResponseStream;
-  #cancellation: Cancellation;
-  #state: "open" | "ended" | "closed" = "open";
-  #wake: (() => void) | undefined;
-
-  /** When the other side goes away before the end, the invocation is cancelled. */
-  constructor(stream: ResponseStream, cancellation: Cancellation) {
-    this.#stream = stream;
-    this.#cancellation = cancellation;
-    stream.once("close", () => {
-      if (this.#state === "ended") return;
-      this.#state = "closed";
-      cancellation.cancel(new ColdframeError("CANCELLED", "the caller closed the response."));
-    });
-  }
-
-  /** Whether the other side went away: nobody is left to be told anything. */
-  get isClosed(): boolean {
-    return this.#state === "closed";
-  }
-
-  /**
-   * Write the whole answer. Resolves when all of it was taken.
-   * A failing body is rethrown with the stream still open: the runtime client then sends the error as trailers.
-   * @param head the prelude, or a content type where the body goes out without one
-   */
-  async write(
-    head: Prelude | string,
-    { body, errorFrame }: Pick<Reply, "body" | "errorFrame">,
-  ): Promise<void> {
-    // A destroyed request takes nothing: `write` says false, and no drain follows.
-    if (this.isClosed) return;
-    const stream = this.#stream;
-    // The prelude is written and not declared: HttpResponseStream.from holds it back until the first chunk, and loses
-    // it when there is none.
-    if (typeof head === "string") {
-      stream.setContentType(head);
-      stream.write("");
-    } else {
-      stream.setContentType(PRELUDE_TYPE);
-      stream.write(JSON.stringify(head) + DELIMITER);
-    }
-    if (isStream(body)) {
-      try {
-        await this.#writeChunks(body);
-      } catch (error) {
-        if (!this.isClosed && errorFrame !== undefined) stream.write(errorFrame(toColdframeError(error)));
-        throw error;
-      }
-    } else if (body !== undefined && body.length > 0) {
-      stream.write(body);
-    }
-    this.#state = "ended";
-    stream.end();
-  }
-
-  async #writeChunks(body: AsyncIterable<string | Uint8Array>): Promise<void> {
-    const chunks = body[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value } = await chunks.next();
-      if (done === true) return;
-      if (!this.isClosed && !this.#stream.write(value)) await this.#drained();
-    }
-  }
+/**
+ * Write one whole answer. When the other side goes away before its end, also before the model has answered, the
+ * invocation is cancelled, and nobody is left to be told anything.
+ * A failing answer is rethrown with the stream still open: the runtime client then sends the error as trailers.
+ */
+export async function respond(
+  stream: ResponseStream,
+  cancellation: Cancellation,
+  answering: Promise<StreamedAnswer>,
+): Promise<void> {
+  let isOpen = true;
+  let wake: () => void = () => {};
+  stream.once("close", () => {
+    if (!isOpen) return;
+    isOpen = false;
+    cancellation.cancel(new ColdframeError("CANCELLED", "the caller closed the response."));
+  });
 
   // Or cancelled: by a close, or by the deadline, since a reader that takes nothing until then would cost the process.
-  #drained(): Promise<void> {
-    if (this.#wake === undefined) this.#cancellation.onCancel(() => this.#wake?.());
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#stream.off("drain", done);
+  const drained = () =>
+    new Promise<void>((resolve) => {
+      wake = () => {
+        stream.off("drain", wake);
         resolve();
       };
-      this.#wake = done;
-      this.#stream.once("drain", done);
-      if (this.#cancellation.reason !== undefined) done();
+      stream.once("drain", wake);
+      if (cancellation.reason) wake();
     });
+
+  let errorFrame: Reply["errorFrame"];
+  try {
+    const { head, reply } = await answering;
+    // A destroyed request takes nothing: `write` says false, and no drain follows.
+    if (!isOpen) return;
+    // The prelude is written and not declared: HttpResponseStream.from holds it back until the first chunk, and loses
+    // it when there is none.
+    const isPrelude = typeof head === "object";
+    stream.setContentType(isPrelude ? PRELUDE_TYPE : head);
+    stream.write(isPrelude ? JSON.stringify(head) + DELIMITER : "");
+    if (isStream(reply.body)) {
+      ({ errorFrame } = reply);
+      cancellation.onCancel(() => wake());
+      for await (const chunk of reply.body) if (isOpen && !stream.write(chunk)) await drained();
+    } else if (reply.body?.length) {
+      stream.write(reply.body);
+    }
+  } catch (error) {
+    if (!isOpen) return;
+    if (errorFrame) stream.write(errorFrame(toColdframeError(error)));
+    throw error;
   }
+  if (!isOpen) return;
+  isOpen = false;
+  stream.end();
 }

@@ -7,7 +7,9 @@ import type { ReadStack } from "../stack.ts";
 const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
 // aws-lambda-ric 3 answers a stray error by exiting; its listeners are there before the artifact is loaded.
-const runtimeClients = EVENTS.map((event) => [event, process.rawListeners(event)] as const);
+const clientListeners = EVENTS.flatMap((event) =>
+  process.rawListeners(event).map((listener) => [event, listener as () => void] as const),
+);
 
 /** Give stray errors to `onError` until the returned function is called. */
 export function watchStrayErrors(onError: (error: unknown) => void): () => void {
@@ -18,17 +20,22 @@ export function watchStrayErrors(onError: (error: unknown) => void): () => void 
 }
 
 /**
- * Log stray errors from now on. Called at the first invocation and not before: the runtime client reports a failed init
- * by an unhandled rejection of its own.
+ * Log stray errors from now on. Called when init went well and not before: the runtime client reports a failed init by
+ * an unhandled rejection of its own.
  */
 export function surviveStrayErrors(readStack: ReadStack): void {
-  for (const [event, listeners] of runtimeClients) {
-    for (const listener of listeners) process.off(event, listener as () => void);
-  }
   watchStrayErrors((error) => {
-    writeLog("error", "an error that nothing awaited; the invocation goes on", {
+    // Still the client's: it found no handler of that name in the artifact, and must end the process.
+    if (error instanceof Error && error.name.startsWith("Runtime.")) throw error;
+    writeLog("error", "an error that nothing awaited; the process goes on", {
       code: "PREDICT_FAILED",
       stack: readStack(error),
     });
   });
+}
+
+/** Called at the first invocation: until then aws-lambda-ric 3 reports its own init errors through its listeners. */
+export function dropClientListeners(): void {
+  // Spliced: the next invocation has none to drop.
+  for (const [event, listener] of clientListeners.splice(0)) process.off(event, listener);
 }

@@ -102,6 +102,22 @@ test("a plain invoke gathers streams and reads Responses", async () => {
   assert.equal(await invoke("empty"), null);
 });
 
+test("a plain invoke that gets a Response of an error's status has failed: it sees no status", async () => {
+  const { invoke, stream } = startFunction(
+    class {
+      predict(input: number) {
+        return Response.json({ why: "no such voice" }, { status: input });
+      }
+    },
+  );
+  const expected = { name: "PREDICT_FAILED", message: /404.*no such voice/ };
+  await logged(async () => {
+    await assert.rejects(invoke(404), expected);
+    await assert.rejects(async () => stream(404, new FakeResponseStream(), context()), expected);
+  });
+  assert.deepEqual(await invoke(201), { why: "no such voice" }, "and gave its slot back");
+});
+
 test("a plain invoke that fails gets an error named by its code, small and masked", async () => {
   const { invoke } = startFunction(
     class {

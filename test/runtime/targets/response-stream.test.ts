@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ColdframeError } from "../../../adapter/runtime/errors.ts";
-import { ResponseWriter, STREAMING } from "../../../adapter/runtime/targets/_response-stream.ts";
+import type { StreamedAnswer } from "../../../adapter/runtime/targets/_receiver.ts";
+import { respond, STREAMING } from "../../../adapter/runtime/targets/_response-stream.ts";
 import { makeCancellation, sleep } from "../_call.ts";
 import { FakeResponseStream } from "../_function.ts";
 
@@ -9,10 +10,10 @@ const HEAD = { statusCode: 201, headers: { "content-type": "text/plain" }, cooki
 
 const write = (
   stream: FakeResponseStream,
-  reply: Parameters<ResponseWriter["write"]>[1],
-  head: Parameters<ResponseWriter["write"]>[0] = HEAD,
+  reply: StreamedAnswer["reply"],
+  head: StreamedAnswer["head"] = HEAD,
   cancellation = makeCancellation(),
-) => new ResponseWriter(stream, cancellation).write(head, reply);
+) => respond(stream, cancellation, Promise.resolve({ head, reply }));
 
 test("the symbol is the one that AWS's runtime client looks for", () => {
   assert.equal(STREAMING, Symbol.for("aws.lambda.runtime.handler.streaming"));
