@@ -6,10 +6,12 @@ export function median(values: readonly number[]): number {
   return sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
 }
 
-/** The names in an order that changes each round, so that none always runs after the same other. */
-export function rotate<T>(values: readonly T[], round: number): T[] {
-  const start = round % values.length;
-  return [...values.slice(start), ...values.slice(0, start)];
+/** In an order of its own each time, so that none always runs after the same other. */
+export function shuffle<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => [Math.random(), value] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, value]) => value);
 }
 
 /** Round to `digits` decimals. */

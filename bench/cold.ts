@@ -9,7 +9,7 @@ import { startLocalLambda } from "../adapter/local/local-lambda.ts";
 import { ricInstalled, runtimeClient } from "../test/conformance/_ric.ts";
 import { buildOurs, bundlePeer, languageWithoutAddon, scratchFolder } from "./_peers.ts";
 import type { Result } from "./run.ts";
-import { median, rotate, round } from "./_statistics.ts";
+import { median, round, shuffle } from "./_statistics.ts";
 
 const ROUNDS = 21;
 
@@ -37,7 +37,7 @@ export async function run(): Promise<Result> {
     Object.keys(packagings).map((name) => [name, []]),
   );
   for (let i = -1; i < ROUNDS; i++) {
-    for (const [name, { artifact, handler }] of rotate(Object.entries(packagings), i + 1)) {
+    for (const [name, { artifact, handler }] of shuffle(Object.entries(packagings))) {
       const lambda = await startLocalLambda({
         artifact,
         handler,

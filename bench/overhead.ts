@@ -1,72 +1,79 @@
 // What an adapter adds to one invocation: round trip through the Runtime API over that of a bare handler. All handlers
-// run at once, each in its own process on the same runtime client, and take turns in short rounds.
+// of a mode run at once, each in its own process on the same runtime client, and take turns in short rounds; then all of
+// them are started anew, since a process may be lucky with its memory for as long as it lives.
 
 import { join } from "node:path";
 import { type LocalLambda, startLocalLambda } from "../adapter/local/local-lambda.ts";
 import { bundlePeer, buildOurs, scratchFolder, writeProject } from "./_peers.ts";
 import type { Result } from "./run.ts";
-import { median, rotate, round } from "./_statistics.ts";
+import { median, round, shuffle } from "./_statistics.ts";
 import { ricInstalled, runtimeClient } from "../test/conformance/_ric.ts";
 
-const ROUNDS = 40;
-const CALLS_PER_ROUND = 100;
-const WARM_UP_CALLS = 500;
+const STARTS = 6;
+const ROUNDS = 30;
+const CALLS_PER_ROUND = 20;
+const WARM_UP_CALLS = 800;
 
 const BUFFERED = ["bare", "coldframe", "hono", "powertools", "middy", "serverless-http"];
 const STREAMED = ["bare-stream", "coldframe", "hono", "powertools", "middy"];
+
+type Mode = "buffered" | "stream";
 
 interface Contender {
   readonly name: string;
   readonly lambda: LocalLambda;
   readonly event: unknown;
-  readonly medians: number[];
 }
+
+/** Milliseconds over the bare handler in the same round, by contender. */
+type Added = Map<string, number[]>;
 
 export async function run(): Promise<Result> {
   const folder = scratchFolder();
-  const ric = ricInstalled();
-  const start = (name: string, mode: "buffered" | "stream") => startContender(folder, name, mode, ric);
-  const buffered = await Promise.all(BUFFERED.map((name) => start(name, "buffered")));
-  const streamed = await Promise.all(STREAMED.map((name) => start(name, "stream")));
-  const all = [...buffered, ...streamed];
-  for (const contender of all) await callMany(contender, WARM_UP_CALLS);
-  for (let i = 0; i < ROUNDS; i++) {
-    for (const contender of rotate(all, i))
-      contender.medians.push(median(await callMany(contender, CALLS_PER_ROUND)));
+  const buffered: Added = new Map();
+  const streamed: Added = new Map();
+  for (let i = 0; i < STARTS; i++) {
+    await measure(folder, "buffered", BUFFERED, buffered);
+    await measure(folder, "stream", STREAMED, streamed);
   }
-  await Promise.all(all.map(({ lambda }) => lambda.close()));
-  return report(buffered, streamed, ric);
-}
-
-function report(buffered: readonly Contender[], streamed: readonly Contender[], ric: boolean): Result {
-  const bare = buffered[0]?.medians ?? [];
-  // Each round is compared with the bare handler of the same round: the machine's load is in both.
-  const added = ({ medians }: Contender) =>
-    round(median(medians.map((value, i) => value - (bare[i] ?? 0))) * 1000);
-  const figures: Record<string, number> = { bare_us: round(median(bare) * 1000) };
-  for (const contender of buffered.slice(1))
-    figures[`buffered_added_us.${contender.name}`] = added(contender);
-  for (const contender of streamed) figures[`streamed_added_us.${contender.name}`] = added(contender);
+  const figures: Record<string, number> = {};
+  for (const [name, values] of buffered) figures[`buffered_added_us.${name}`] = round(median(values) * 1000);
+  for (const [name, values] of streamed) figures[`streamed_added_us.${name}`] = round(median(values) * 1000);
   const ratio = (mode: string) =>
     round((figures[`${mode}.coldframe`] ?? 0) / (figures[`${mode}.hono`] ?? 1), 3);
+  const client = ricInstalled() ? "aws-lambda-ric" : "the local runtime client";
   return {
     figures,
     bars: [
       { says: "buffered, of what hono adds", value: ratio("buffered_added_us"), limit: 0.25 },
       { says: "streamed, of what hono adds", value: ratio("streamed_added_us"), limit: 0.6 },
     ],
-    notes: [
-      `${ROUNDS} rounds of ${CALLS_PER_ROUND} calls each, median of rounds, on ${ric ? "aws-lambda-ric" : "the local runtime client"}.`,
-    ],
+    notes: [`${STARTS} starts of ${ROUNDS} rounds of ${CALLS_PER_ROUND} calls each, medians, on ${client}.`],
   };
 }
 
-async function startContender(
-  folder: string,
-  name: string,
-  mode: "buffered" | "stream",
-  ric: boolean,
-): Promise<Contender> {
+async function measure(folder: string, mode: Mode, names: readonly string[], added: Added): Promise<void> {
+  const bare = await startContender(folder, "bare", "buffered");
+  const others = await Promise.all(
+    names.filter((name) => name !== "bare").map((name) => startContender(folder, name, mode)),
+  );
+  const all = [bare, ...others];
+  for (const contender of all) await callMany(contender, WARM_UP_CALLS);
+  for (let i = 0; i < ROUNDS; i++) {
+    const medians = new Map<Contender, number>();
+    for (const contender of shuffle(all))
+      medians.set(contender, median(await callMany(contender, CALLS_PER_ROUND)));
+    for (const contender of others) {
+      const values = added.get(contender.name) ?? [];
+      // The machine's load is in both.
+      values.push((medians.get(contender) ?? 0) - (medians.get(bare) ?? 0));
+      added.set(contender.name, values);
+    }
+  }
+  await Promise.all(all.map(({ lambda }) => lambda.close()));
+}
+
+async function startContender(folder: string, name: string, mode: Mode): Promise<Contender> {
   const artifact =
     name === "coldframe"
       ? await buildOurs(writeProject(join(folder, `coldframe-${mode}`), ourModel(mode)))
@@ -79,7 +86,7 @@ async function startContender(
     onLog: () => {},
   });
   const path = name === "coldframe" || mode === "buffered" ? "/predict" : "/stream";
-  const contender = { name, lambda, event: functionUrlEvent(path), medians: [] };
+  const contender = { name, lambda, event: functionUrlEvent(path) };
   await assertAnswers(contender, mode);
   return contender;
 }
@@ -117,7 +124,7 @@ async function assertAnswers({ name, lambda, event }: Contender, mode: string): 
     throw new Error(`${name} (${mode}) answered ${JSON.stringify(text)}, a ${outcome.kind} outcome`);
 }
 
-export function functionUrlEvent(path: string): unknown {
+function functionUrlEvent(path: string): unknown {
   return {
     version: "2.0",
     routeKey: "$default",

@@ -29,12 +29,15 @@ export function createPredict(
 
   return async (raw, invocation, cancellation) => {
     // Cancellation is heard even while the model is not listening. What answers at once does not wait.
-    async function step(what: string, run: () => unknown): Promise<unknown> {
+    function step(what: string, run: () => unknown): unknown {
+      const fail = (error: unknown) => {
+        throw cancellation.reason ?? toColdframeError(error, what);
+      };
       try {
         const result = run();
-        return isThenable(result) ? await cancellation.race(result) : result;
+        return isThenable(result) ? cancellation.race(result).catch(fail) : result;
       } catch (error) {
-        throw cancellation.reason ?? toColdframeError(error, what);
+        fail(error);
       }
     }
     const call = (member: "preprocess" | "predict" | "postprocess", argument: unknown) =>

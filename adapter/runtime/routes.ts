@@ -83,21 +83,22 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
     let reply: Reply;
     try {
       const path = call.path.replace(TRUSS_MODEL, "*");
-      const answer = gets[path] ?? posts[path];
+      const get = gets[path];
+      const answer = get ?? posts[path];
       if (!answer) {
         throw new ColdframeError(
           "ROUTE_NOT_FOUND",
           `there is no ${call.path} here: call POST /predict, which GET /openapi.json describes.`,
         );
       }
-      allow = gets[path] ? "GET, HEAD" : "POST";
-      if (!allow.split(", ").includes(method)) {
+      if (get ? method !== "GET" && method !== "HEAD" : method !== "POST") {
+        allow = get ? "GET, HEAD" : "POST";
         throw new ColdframeError("METHOD_NOT_ALLOWED", `${call.path} takes ${allow}, not ${method}.`);
       }
       reply = await answer(call);
     } catch (error) {
       reply = failedReply(error, origin.id, readStack);
-      if (reply.status === 405) reply.headers["allow"] = allow;
+      if (allow) reply.headers["allow"] = allow;
     }
     reply.headers["x-request-id"] ??= origin.id;
     return method === "HEAD" ? { ...reply, body: undefined } : reply;
