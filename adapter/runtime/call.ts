@@ -88,9 +88,14 @@ export class Cancellation {
   /** Run `listener` when the invocation ends early; at once when it already has. */
   onCancel(listener: (reason: Error) => void): void {
     if (this.#reason) return listener(this.#reason);
+    // What is over by the next tick costs no timer.
+    if (!this.#listeners.length) process.nextTick(() => this.#startTimer());
     this.#listeners.push(listener);
-    if (!this.#deadline) return;
-    this.#timer ??= setTimeout(() => this.cancel(this.#tooLate()), Math.max(0, this.#deadline - Date.now()));
+  }
+
+  #startTimer(): void {
+    const left = Math.max(0, this.#deadline - Date.now());
+    if (this.#deadline) this.#timer = setTimeout(() => this.cancel(this.#tooLate()), left);
   }
 
   /** What `work` settles with, or the reason when that comes first: work that does not listen is left behind. */

@@ -12,7 +12,7 @@ export function checkInstance({ predict, postprocess }: Model, modelFile: string
   if (postprocess && predict.constructor.name.endsWith("GeneratorFunction")) {
     throw new ColdframeError(
       "MODEL_INVALID",
-      `${modelFile}: predict streams, and postprocess cannot take a stream.`,
+      `${modelFile}: predict streams, which postprocess cannot take.`,
     );
   }
 }

@@ -86,10 +86,7 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
       const get = gets[path];
       const answer = get ?? posts[path];
       if (!answer) {
-        throw new ColdframeError(
-          "ROUTE_NOT_FOUND",
-          `there is no ${call.path} here: call POST /predict, which GET /openapi.json describes.`,
-        );
+        throw new ColdframeError("ROUTE_NOT_FOUND", `there is no ${call.path} here: call POST /predict.`);
       }
       if (get ? method !== "GET" && method !== "HEAD" : method !== "POST") {
         allow = get ? "GET, HEAD" : "POST";

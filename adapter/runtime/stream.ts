@@ -51,6 +51,7 @@ export function itemStream(
   let ended = false;
   let turnedAt = performance.now();
   let silence: NodeJS.Timeout | undefined;
+  let listening = false;
   // Rejects the `next` that is being waited for.
   let interrupt: ((reason: Error) => void) | undefined;
 
@@ -70,13 +71,18 @@ export function itemStream(
     interrupt = undefined;
   }
 
+  function listen(): void {
+    listening = false;
+    if (interrupt) silence = silence?.refresh() ?? setTimeout(onSilence, gapMs);
+  }
+
   function onSilence(): void {
     // A reader that takes its time is no silence of the model.
     if (!interrupt) return;
     stop(
       new ColdframeError(
         "STREAM_TIMEOUT",
-        `the model sent nothing for ${gapMs / 1000} s: yield more often, or raise runtime.streaming_read_timeout.`,
+        `the model sent nothing for ${gapMs / 1000} s: raise runtime.streaming_read_timeout.`,
       ),
     );
   }
@@ -90,7 +96,7 @@ export function itemStream(
     const { done, value } = await iterator.next();
     if (done) return END;
     // The items of a synchronous generator may be promises, as in `for await`.
-    const item = await value;
+    const item = value instanceof Promise ? await value : value;
     return { done: false, value: toItem ? await toItem(item) : item };
   }
 
@@ -100,7 +106,9 @@ export function itemStream(
     // reaction for every item until the stream ends.
     return new Promise((resolve, reject) => {
       interrupt = reject;
-      silence = silence?.refresh() ?? setTimeout(onSilence, gapMs);
+      // What a model has at hand comes before the next tick, and costs no timer.
+      if (!listening) process.nextTick(listen);
+      listening = true;
       pull().then(
         (result) => {
           interrupt = undefined;

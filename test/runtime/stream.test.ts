@@ -333,10 +333,18 @@ test("a stream that is over leaves no timer behind", async () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
   const cancellation = makeCancellation();
   cancellation.onCancel(() => {});
+  await new Promise(setImmediate);
   const before = timers();
-  const { stream } = open([1, 2].values(), { cancellation });
-  await stream.next();
+  const thought = Promise.withResolvers<number>();
+  async function* slow() {
+    yield await thought.promise;
+  }
+  const { stream } = open(slow(), { cancellation });
+  const first = stream.next();
+  await new Promise(setImmediate);
   assert.equal(timers(), before + 1);
+  thought.resolve(1);
+  await first;
   await collect(stream);
   assert.equal(timers(), before);
 });

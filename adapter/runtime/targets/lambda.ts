@@ -96,6 +96,6 @@ function unknownEvent(receivers: readonly Receiver[]): ColdframeError {
   const names = receivers.map(({ name }) => name).join(", ");
   return new ColdframeError(
     "EVENT_UNKNOWN",
-    `the event is of no source of this deployment (${names}): add its source to serverless.events in config.yaml.`,
+    `the event is of no source of this deployment (${names}): add it to serverless.events.`,
   );
 }
