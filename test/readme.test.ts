@@ -42,7 +42,8 @@ test("the model of README is built and answers as README says", () => {
 
 test("the table of errors is the table of the code", () => {
   const owed = [
-    ...Object.entries({ ...CODES.init, ...CODES.invocation }).map(([code, status]) => `${code} ${status}`),
+    ...Object.entries(CODES.invocation).map(([code, status]) => `${code} ${status}`),
+    ...CODES.init.map((code) => `${code} init`),
     ...CODES.build.map((code) => `${code} build`),
   ];
   const rows = [...section("Errors").matchAll(/^\| `([A-Z_]+)` \| (\w+) \|/gm)].map(

@@ -53,8 +53,8 @@ export const isStream = (body: Body): body is AsyncIterable<Chunk> =>
   typeof body === "object" && !(body instanceof Uint8Array);
 
 /**
- * Why and when an invocation ends early. Its timer starts when somebody first listens, and the AbortSignal is built on
- * first use: a model that answers at once pays for neither.
+ * Why and when an invocation ends early. Its timer starts in the tick after somebody first listens, and the AbortSignal is
+ * built on first use: a model that answers at once pays for neither.
  */
 export class Cancellation {
   #deadline: number;

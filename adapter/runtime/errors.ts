@@ -2,14 +2,8 @@
 // Where an error is born decides what happens to it: a build error ends the command, an init error replaces the
 // environment, an invocation error becomes an answer. The numbers are the HTTP status of that answer.
 
-/** For the operator. Whoever calls meanwhile is answered with MODEL_LOAD_FAILED, and its status. */
-const INIT = {
-  SECRET_MISSING: 503,
-  MODEL_NOT_EXPORTED: 503,
-  MODEL_NO_PREDICT: 503,
-  MODEL_INVALID: 503,
-  LOAD_TIMEOUT: 503,
-} as const;
+/** For the operator: whoever calls meanwhile is answered with MODEL_LOAD_FAILED. */
+const INIT_CODES = ["SECRET_MISSING", "MODEL_NO_PREDICT", "MODEL_INVALID", "LOAD_TIMEOUT"] as const;
 
 /** The fault of the model or of its deployment, as is whatever has no status of its own. */
 const INTERNAL = {
@@ -41,6 +35,7 @@ export const BUILD_CODES = [
   "CONFIG_INVALID",
   "CONFIG_UNKNOWN_KEY",
   "MODEL_NOT_FOUND",
+  "MODEL_NOT_EXPORTED",
   "BUNDLE_FAILED",
   "ADDON_UNSUPPORTED",
   "ARTIFACT_TOO_LARGE",
@@ -49,13 +44,13 @@ export const BUILD_CODES = [
 /** The whole table, by phase: what README's is checked against. Marked as pure, it stays out of bundles. */
 export const CODES = {
   build: BUILD_CODES,
-  init: INIT,
+  init: INIT_CODES,
   invocation: /* @__PURE__ */ Object.assign({}, INTERNAL, STATUS),
 };
 
 export type ErrorCode =
   | (typeof BUILD_CODES)[number]
-  | keyof typeof CODES.init
+  | (typeof INIT_CODES)[number]
   | keyof typeof CODES.invocation;
 
 /** One problem with one place of the input. `path` is dotted and indexed, as in `items[1].text`; "" is the whole. */

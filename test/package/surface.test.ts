@@ -85,7 +85,9 @@ async function codes(): Promise<string[]> {
   const { ColdframeError, CODES } = await import(moduleUrl("dist/adapter/runtime/errors.js"));
   const lines = Object.entries<object>(CODES).flatMap(([phase, table]) =>
     (Array.isArray(table) ? table : Object.keys(table)).map((code) =>
-      phase === "build" ? `${code}  ${phase}` : `${code}  ${phase}, ${new ColdframeError(code, "").status}`,
+      Array.isArray(table)
+        ? `${code}  ${phase}`
+        : `${code}  ${phase}, ${new ColdframeError(code, "").status}`,
     ),
   );
   return lines.toSorted();

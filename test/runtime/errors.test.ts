@@ -17,7 +17,12 @@ test("every code that answers somebody has an error status", () => {
     assert.ok(status >= 400 && status < 600, code);
     assert.equal(new ColdframeError(code as never, "").status, status);
   }
-  for (const status of Object.values(CODES.init)) assert.equal(status, CODES.invocation.MODEL_LOAD_FAILED);
+  assert.equal(CODES.invocation.MODEL_LOAD_FAILED, 503);
+});
+
+test("a code belongs to one phase", () => {
+  const codes = [...CODES.build, ...CODES.init, ...Object.keys(CODES.invocation)];
+  assert.equal(new Set(codes).size, codes.length);
 });
 
 test("the body tells code, sentence, request id and issues, and nothing of the cause", () => {
