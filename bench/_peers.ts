@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import { build } from "../adapter/build/build.ts";
+import { hostArchitecture } from "../adapter/cli/build.ts";
 
 const here = import.meta.dirname;
 
@@ -77,8 +78,4 @@ export function languageWithoutAddon(folder: string): string {
   );
   symlinkSync(join(here, "..", "node_modules", "zod"), join(folder, "node_modules", "zod"));
   return folder;
-}
-
-export function hostArchitecture(): "arm64" | "x86_64" {
-  return process.arch === "arm64" ? "arm64" : "x86_64";
 }

@@ -56,7 +56,9 @@ function describe(report: BuildReport): string {
     ["architecture", architecture],
     [
       "code cache",
-      codeCache === "made" ? "made" : `absent: only a ${architecture} machine with the same Node makes one`,
+      codeCache === "made"
+        ? "made"
+        : `absent: only a machine of ${architecture} with the same Node makes one`,
     ],
     ["built in", milliseconds(report.milliseconds)],
   );

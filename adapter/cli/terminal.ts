@@ -3,6 +3,7 @@
 
 import picocolors from "picocolors";
 import yoctoSpinner from "yocto-spinner";
+import { megabytes } from "../build/artifact.ts";
 
 const onTerminal = process.stderr.isTTY === true;
 
@@ -53,7 +54,7 @@ export function progress(): Progress {
 /** `12.3 MB`: as AWS counts, 2^20 bytes. */
 export function bytes(count: number): string {
   if (count < 1024) return `${count} B`;
-  return count < 2 ** 20 ? `${(count / 1024).toFixed(1)} KB` : `${(count / 2 ** 20).toFixed(1)} MB`;
+  return count < 2 ** 20 ? `${(count / 1024).toFixed(1)} KB` : megabytes(count);
 }
 
 export function milliseconds(count: number): string {

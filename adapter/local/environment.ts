@@ -4,7 +4,6 @@
 // Source: docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html.
 
 import { randomBytes } from "node:crypto";
-import { deferred } from "./deferred.ts";
 import { functionArn, functionEnvironment } from "./function-environment.ts";
 import { type FunctionProcess, spawnFunction } from "./function-process.ts";
 import { type Exchange, type Failed, type FunctionError, functionError, type Outcome } from "./outcome.ts";
@@ -75,7 +74,7 @@ export class Environment {
 
   /** One at a time, in the order of the calls. */
   invoke(request: EnvironmentRequest): Promise<Outcome> {
-    const turn = deferred<Outcome>();
+    const turn = Promise.withResolvers<Outcome>();
     this.#queue = this.#queue.then(() => this.#run(request, turn.resolve)).catch(turn.reject);
     return turn.promise;
   }
@@ -165,7 +164,7 @@ export class Environment {
     this.#sandbox = sandbox;
     this.restarts = this.#started++;
 
-    const limit = deferred<"timeout">();
+    const limit = Promise.withResolvers<"timeout">();
     const timer = setTimeout(() => limit.resolve("timeout"), limitMs);
     const exited = process.exited.then((how) => exitError(how));
     const result = await Promise.race([api.initialised, exited, limit.promise]);

@@ -5,7 +5,6 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Deferred, deferred } from "./deferred.ts";
 import {
   type Exchange,
   type FunctionError,
@@ -68,7 +67,7 @@ export async function listenRuntimeApi(onExchange?: (exchange: Exchange) => void
 
 interface Current {
   readonly request: InvocationRequest;
-  readonly outcome: Deferred<Outcome>;
+  readonly outcome: PromiseWithResolvers<Outcome>;
   reading?: StreamedReading;
 }
 
@@ -76,11 +75,11 @@ interface Current {
 type State = "Init" | "Ready" | "Running" | "Responding" | "ResponseSent" | "InitError";
 
 class Runtime {
-  readonly initialised = deferred<FunctionError | undefined>();
-  idle = deferred<void>();
+  readonly initialised = Promise.withResolvers<FunctionError | undefined>();
+  idle = Promise.withResolvers<void>();
   readonly #onExchange: ((exchange: Exchange) => void) | undefined;
   /** What happened to the process, once somebody knows. */
-  readonly #interrupted = deferred<FunctionError>();
+  readonly #interrupted = Promise.withResolvers<FunctionError>();
   #state: State = "Init";
   #poll: ServerResponse | undefined;
   #current: Current | undefined;
@@ -95,8 +94,8 @@ class Runtime {
       throw new Error(`The runtime is not Ready but ${this.#state}`);
     this.#state = "Running";
     this.#poll = undefined;
-    this.idle = deferred<void>();
-    this.#current = { request, outcome: deferred<Outcome>() };
+    this.idle = Promise.withResolvers<void>();
+    this.#current = { request, outcome: Promise.withResolvers<Outcome>() };
     poll.writeHead(200, toNextHeaders(request)).end(request.payload);
     return this.#current.outcome.promise;
   }

@@ -4,7 +4,6 @@
 
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { deferred } from "./deferred.ts";
 import {
   type FunctionError,
   functionError,
@@ -35,9 +34,9 @@ export function readStreamed(
   verdict: () => Promise<FunctionError>,
 ): StreamedReading {
   const contentType = request.headers["content-type"];
-  const outcome = deferred<Streamed>();
-  const completion = deferred<FunctionError | undefined>();
-  const ended = deferred<"complete" | "oversized" | "abandoned" | "broken">();
+  const outcome = Promise.withResolvers<Streamed>();
+  const completion = Promise.withResolvers<FunctionError | undefined>();
+  const ended = Promise.withResolvers<"complete" | "oversized" | "abandoned" | "broken">();
   let head: Buffer | undefined = contentType === INTEGRATION_RESPONSE ? Buffer.alloc(0) : undefined;
   let failure: FunctionError | undefined;
   let received = 0;

@@ -5,7 +5,6 @@
 
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { createConnection, type TcpNetConnectOpts } from "node:net";
-import { deferred } from "../deferred.ts";
 import { runtimeError, toErrorDocument } from "./errors.ts";
 
 const ERROR_TYPE = "Lambda-Runtime-Function-Error-Type";
@@ -57,8 +56,8 @@ export interface OpenResponse {
 
 /** Opens the socket at once; the head leaves with the first write. */
 export function openResponse(host: string, port: number, path: string, agent: Agent): OpenResponse {
-  const head = deferred<IncomingMessage>();
-  const done = deferred<void>();
+  const head = Promise.withResolvers<IncomingMessage>();
+  const done = Promise.withResolvers<void>();
   const request = httpRequest(
     {
       ...{ host, port, path, agent, method: "POST" },
