@@ -1,5 +1,7 @@
-// The one place with bundler options: what turns a model and the adapter into bundle.cjs. adapter/build/bundle.ts
-// runs it; nothing else bundles anything.
+// The one place with bundler options: what turns a model and the adapter into bundle.cjs, and the engine of weights and
+// AWS's SDK into files of their own. adapter/build/bundle.ts and weights-bundle.ts run it; nothing else bundles anything.
+
+import { dirname, extname, join } from "node:path";
 
 // CommonJS has no import.meta; these are what it would have said, and the bundle's folder is the function's.
 const IMPORT_META_URL = "__coldframe_import_meta_url";
@@ -16,6 +18,43 @@ const IMPORT_META_URL = "__coldframe_import_meta_url";
  */
 export function bundleOptions({ folder, entry, outfile, runtime, adapter, plugins }) {
   return {
+    ...nodeOptions({ folder, entry, outfile, runtime }),
+    sourcemap: "external",
+    sourcesContent: false,
+    // A second copy of the adapter would have a second ColdframeError, which `instanceof` does not know.
+    alias: {
+      "coldframe/onnx": join(dirname(adapter), "onnx", `index${extname(adapter)}`),
+      coldframe: adapter,
+    },
+    plugins,
+  };
+}
+
+/**
+ * A file that the artifact carries beside bundle.cjs: weights.cjs or aws-sdk.cjs.
+ * @param {object} part
+ * @param {string} part.folder absolute
+ * @param {string} part.entry absolute
+ * @param {string} part.outfile absolute; nothing is written there by esbuild itself
+ * @param {"nodejs22.x" | "nodejs24.x"} part.runtime
+ * @param {string[]} [part.external]
+ * @returns {import("esbuild").BuildOptions & { write: false, metafile: true }}
+ */
+export function partOptions({ folder, entry, outfile, runtime, external = [] }) {
+  return {
+    ...nodeOptions({ folder, entry, outfile, runtime }),
+    external,
+    // The SDK's ES modules: of its CommonJS, everything would be kept.
+    mainFields: ["module", "main"],
+  };
+}
+
+/**
+ * @param {{ folder: string, entry: string, outfile: string, runtime: "nodejs22.x" | "nodejs24.x" }} file
+ * @returns {import("esbuild").BuildOptions & { write: false, metafile: true }}
+ */
+function nodeOptions({ folder, entry, outfile, runtime }) {
+  return {
     absWorkingDir: folder,
     entryPoints: [entry],
     outfile,
@@ -29,10 +68,6 @@ export function bundleOptions({ folder, entry, outfile, runtime, adapter, plugin
     // The stub reads the bundle as latin1.
     charset: "ascii",
     legalComments: "none",
-    sourcemap: "external",
-    sourcesContent: false,
-    // A second copy of the adapter would have a second ColdframeError, which `instanceof` does not know.
-    alias: { coldframe: adapter },
     define: {
       "import.meta.url": IMPORT_META_URL,
       "import.meta.dirname": "__dirname",
@@ -43,6 +78,5 @@ export function bundleOptions({ folder, entry, outfile, runtime, adapter, plugin
     metafile: true,
     write: false,
     logLevel: "silent",
-    plugins,
   };
 }

@@ -3,10 +3,11 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { basename, join, resolve } from "node:path";
+import { basename, join, resolve, sep } from "node:path";
 import type { OnResolveArgs, OnResolveResult, Plugin } from "esbuild";
 import { findPackage, type Package, packageName } from "./packages.ts";
 import { isBindingName } from "./platform.ts";
+import { adapterFolder } from "./runtime-files.ts";
 
 /** One import that stayed out of the bundle. */
 export interface AddonUse {
@@ -37,7 +38,7 @@ const LOADERS = [
 ];
 
 /** A boundary for one project. */
-export function createAddonBoundary(): AddonBoundary {
+export function createAddonBoundary(project: string): AddonBoundary {
   const uses = new Map<string, AddonUse>();
   const ownFiles = new Map<string, string>();
   const native = new Map<string, boolean>();
@@ -51,9 +52,15 @@ export function createAddonBoundary(): AddonBoundary {
   function outside({ path, resolveDir, kind }: OnResolveArgs): OnResolveResult | undefined {
     const name = packageName(path);
     if (name === undefined || kind === "entry-point" || isBuiltin(path)) return undefined;
-    const found = findPackage(name, resolveDir);
+    // What coldframe/onnx needs is the model's to install: a second copy would have tensors that the first refuses.
+    const ours = `${resolveDir}${sep}`.startsWith(adapterFolder() + sep);
+    const from = ours ? project : resolveDir;
+    const found = findPackage(name, from);
+    if (found === undefined && ours && name !== "coldframe") {
+      return { errors: [{ text: `Could not resolve "${path}"` }] };
+    }
     if (found === undefined || !staysOut(found)) return undefined;
-    const use = { specifier: path, from: resolveDir, dynamic: kind === "dynamic-import" };
+    const use = { specifier: path, from, dynamic: kind === "dynamic-import" };
     uses.set(`${path} ${found.folder} ${use.dynamic}`, use);
     return { path, external: true };
   }

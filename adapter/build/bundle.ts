@@ -39,7 +39,7 @@ export async function createBundler(
   entry: string,
   cpu: Cpu,
 ): Promise<Bundler> {
-  const boundary = createAddonBoundary();
+  const boundary = createAddonBoundary(project);
   const outfile = resolve(project, ".coldframe", "bundle.cjs");
   const options = bundleOptions({
     folder: project,

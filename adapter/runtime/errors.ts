@@ -3,7 +3,21 @@
 // environment, an invocation error becomes an answer. The numbers are the HTTP status of that answer.
 
 /** For the operator: whoever calls meanwhile is answered with MODEL_LOAD_FAILED. */
-const INIT_CODES = ["SECRET_MISSING", "MODEL_NO_PREDICT", "MODEL_INVALID", "LOAD_TIMEOUT"] as const;
+const INIT_CODES = [
+  "SECRET_MISSING",
+  "SECRET_UNREADABLE",
+  "MODEL_NO_PREDICT",
+  "MODEL_INVALID",
+  "LOAD_TIMEOUT",
+  "WEIGHTS_NOT_FOUND",
+  "WEIGHTS_FORBIDDEN",
+  "WEIGHTS_UNREACHABLE",
+  "WEIGHTS_CHANGED",
+  "WEIGHTS_CORRUPT",
+  "WEIGHTS_INVALID",
+  "WEIGHTS_NO_ROOM",
+  "DEVICE_UNAVAILABLE",
+] as const;
 
 /** The fault of the model or of its deployment, as is whatever has no status of its own. */
 const INTERNAL = {
@@ -71,9 +85,10 @@ export interface ColdframeErrorOptions {
  * every other error of a model is masked.
  */
 export class ColdframeError extends Error {
-  readonly code: ErrorCode;
-  readonly fix: string | undefined;
-  readonly issues: readonly Issue[] | undefined;
+  // Declared only: a field would be written into every bundle, and then again by the constructor.
+  declare readonly code: ErrorCode;
+  declare readonly fix: string | undefined;
+  declare readonly issues: readonly Issue[] | undefined;
 
   constructor(code: ErrorCode, message: string, options: ColdframeErrorOptions = {}) {
     super(message, options);
