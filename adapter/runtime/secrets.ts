@@ -1,5 +1,6 @@
-// The secrets a model declared, read once per cold start from the environment, a mounted file or the default. Neither
-// printing, nor JSON, nor an error ever shows a value.
+// The secrets a model declared, read once per cold start from the environment, a mounted file or the default; what
+// begins with `aws-` is the address of a secret that AWS keeps. Neither printing, nor JSON, nor an error ever shows a
+// value.
 
 import { readFileSync } from "node:fs";
 import { ColdframeError } from "./errors.ts";
@@ -13,32 +14,57 @@ const SECRETS_FOLDER = "/secrets";
 export const secretVariable = (name: string): string =>
   `COLDFRAME_SECRET_${name.toUpperCase().replace(/[^A-Z0-9]/g, "_")}`;
 
+const REFERENCE = /^aws-(secretsmanager|ssm):\/\//;
+
 /**
  * Read every declared secret: `COLDFRAME_SECRET_<NAME>`, then the file `/secrets/<name>` (one trailing newline is
  * dropped), then the default of config.yaml. An empty value counts as absent.
- * @throws SECRET_MISSING naming all that have no value
+ * @returns a promise when one of them is a reference to AWS
+ * @throws SECRET_MISSING naming all that have no value; rejects with SECRET_UNREADABLE
  */
 export function readSecrets(
   declared: Readonly<Record<string, string | null>>,
   folder: string = SECRETS_FOLDER,
-): Secrets {
-  const secrets = {};
-  const shown: Record<string, string> = {};
-  const missing: string[] = [];
+): Secrets | Promise<Secrets> {
+  const values = new Map<string, string>();
   for (const [name, fallback] of Object.entries(declared)) {
     const value = process.env[secretVariable(name)] || readFile(`${folder}/${name}`) || fallback;
-    if (!value) missing.push(name);
+    if (value) values.set(name, value);
+  }
+  const names = Object.keys(declared);
+  const missing = names.filter((name) => !values.has(name));
+  if (missing.length > 0) {
+    const variables = missing.map(secretVariable).join(", ");
+    throw new ColdframeError(
+      "SECRET_MISSING",
+      `no value for the secrets ${missing.join(", ")}: set ${variables}, or mount them as files in ${folder}.`,
+    );
+  }
+  const references = new Map([...values].filter(([, value]) => REFERENCE.test(value)));
+  if (references.size === 0) return record(names, (name) => values.get(name) as string);
+  return readReferences(names, values, references);
+}
+
+async function readReferences(
+  names: readonly string[],
+  values: ReadonlyMap<string, string>,
+  references: ReadonlyMap<string, string>,
+): Promise<Secrets> {
+  const { resolveReferences } = await import("./secret-references.ts");
+  const resolved = await resolveReferences(references);
+  return record(names, (name) => resolved.get(name)?.() ?? (values.get(name) as string));
+}
+
+function record(names: readonly string[], valueOf: (name: string) => string): Secrets {
+  const secrets = {};
+  const shown: Record<string, string> = {};
+  for (const name of names) {
     shown[name] = "[secret]";
     // A getter, so that printing shows the name alone.
-    Object.defineProperty(secrets, name, { get: () => value, enumerable: true });
+    Object.defineProperty(secrets, name, { get: () => valueOf(name), enumerable: true });
   }
   Object.defineProperty(secrets, "toJSON", { value: () => shown });
-  if (missing.length === 0) return guard(secrets);
-  const variables = missing.map(secretVariable).join(", ");
-  throw new ColdframeError(
-    "SECRET_MISSING",
-    `no value for the secrets ${missing.join(", ")}: set ${variables}, or mount them as files in ${folder}.`,
-  );
+  return guard(secrets);
 }
 
 /** The secrets of a model that declared none: reading one says how to declare it. */

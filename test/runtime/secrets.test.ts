@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 import { format, inspect } from "node:util";
 import { writeLog } from "../../adapter/runtime/log.ts";
-import { noSecrets, readSecrets, secretVariable } from "../../adapter/runtime/secrets.ts";
+import { noSecrets, readSecrets, type Secrets, secretVariable } from "../../adapter/runtime/secrets.ts";
 import { logged } from "./_log.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "secrets-"));
@@ -18,9 +18,16 @@ afterEach(() => {
 
 const VALUE = "hunter2";
 
+/** Of secrets that are here: without waiting. */
+function read(declared: Readonly<Record<string, string | null>>): Secrets {
+  const secrets = readSecrets(declared, folder);
+  assert.ok(!(secrets instanceof Promise));
+  return secrets;
+}
+
 function oneSecret(name = "hf-token") {
   process.env[secretVariable(name)] = VALUE;
-  return readSecrets({ [name]: null }, folder);
+  return read({ [name]: null });
 }
 
 test("a name with dashes becomes a variable that a shell can set", () => {
@@ -30,16 +37,16 @@ test("a name with dashes becomes a variable that a shell can set", () => {
 
 test("the environment wins over the mounted file, and the file over the default", () => {
   const declared = { key: "the default" };
-  assert.equal(readSecrets(declared, folder)["key"], "the default");
+  assert.equal(read(declared)["key"], "the default");
   writeFileSync(join(folder, "key"), "mounted\r\n");
-  assert.equal(readSecrets(declared, folder)["key"], "mounted");
+  assert.equal(read(declared)["key"], "mounted");
   process.env["COLDFRAME_SECRET_KEY"] = "set";
-  assert.equal(readSecrets(declared, folder)["key"], "set");
+  assert.equal(read(declared)["key"], "set");
 });
 
 test("a file keeps all but its last newline", () => {
   writeFileSync(join(folder, "pem"), "line one\nline two\n\n");
-  assert.equal(readSecrets({ pem: null }, folder)["pem"], "line one\nline two\n");
+  assert.equal(read({ pem: null })["pem"], "line one\nline two\n");
 });
 
 test("every secret without a value is named, with the two ways to give it one", () => {
