@@ -1,5 +1,5 @@
 // What model/model.ts may import from "coldframe". The build is not here: it would follow the model into the bundle.
 
 export type { Log } from "./runtime/log.ts";
-export type { Invocation, Model, ModelClass, ModelContext } from "./runtime/model.ts";
+export type { Invocation, Model, ModelClass, ModelContext, ModelWeights } from "./runtime/model.ts";
 export { ColdframeError, type ColdframeErrorOptions, type ErrorCode, type Issue } from "./runtime/errors.ts";

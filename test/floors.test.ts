@@ -13,9 +13,9 @@ const FLOORS: readonly (readonly [string, RegExp])[] = [
   ["words", /^(call|contracts|errors|log|model)\.ts$/],
   [
     "parts",
-    /^((accept|body|concurrency|frames|gather|heartbeat|invocation|json|schema|secrets|stack|stream)\.ts|(events|weights)\/[\w-]+\.ts)$/,
+    /^((accept|body|concurrency|frames|gather|heartbeat|invocation|json|metrics|schema|secret-references|secrets|stack|stream)\.ts|(aws|events)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
   ],
-  ["story", /^(cold-start|failure|model-class|predict|reply|routes)\.ts$/],
+  ["story", /^(cold-start|data-dir|failure|model-class|predict|reply|routes|weights-thread)\.ts$/],
   ["targets", /^targets\/[\w-]+\.ts$/],
 ];
 

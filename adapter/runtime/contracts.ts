@@ -2,7 +2,9 @@
 // generated entry assembles: a Deployment. Types only.
 
 import type { Call, Origin, Reply } from "./call.ts";
+import type { ModelWeights } from "./model.ts";
 import type { Secrets } from "./secrets.ts";
+import type { WeightsDirectory, WeightsFacts } from "./weights-thread.ts";
 
 /** Everything one deployment contains, as the generated entry names it. */
 export interface Deployment {
@@ -13,7 +15,15 @@ export interface Deployment {
   readonly modelFile: string;
   readonly importModel: () => Promise<Readonly<Record<string, unknown>>>;
   /** Gets the declared secrets; a model that declares none does not carry the reading of them. */
-  readonly readSecrets: (declared: Settings["secrets"]) => Secrets;
+  readonly readSecrets: (declared: Settings["secrets"]) => Secrets | Promise<Secrets>;
+  /** The fields that make a log line carry metrics, of a deployment that wants any; see metrics.ts. */
+  readonly metricFields?: (facts: ColdStartFacts) => object;
+}
+
+/** What the log line of a cold start is made of, and its metrics. */
+export interface ColdStartFacts {
+  readonly total_ms: number;
+  readonly weights: WeightsFacts | undefined;
 }
 
 /** What the adapter itself reads of config.yaml, in its own names and units. */
@@ -34,6 +44,15 @@ export interface Artifact {
   /** Absolute; holds bundle.cjs with its source map, openapi.json and data/. */
   readonly folder: string;
   readonly codeCache: "accepted" | "rejected" | "absent";
+  /** Of a deployment with weights, what weights.cjs opened, which fetches already. */
+  readonly data: DataDirectory | WeightsDirectory;
+}
+
+/** Where the files of a deployment are that the model reads. */
+export interface DataDirectory extends ModelWeights {
+  /** Absolute. */
+  readonly path: string;
+  readonly begin?: never;
 }
 
 export type EventSource = HttpSource | RecordSource;

@@ -9,10 +9,23 @@ export interface ModelContext {
   readonly config: Readonly<Record<string, unknown>>;
   /** Absolute path of the folder that holds the bundled `data/` files and the weights. */
   readonly dataDir: string;
+  readonly weights: ModelWeights;
   /** The secrets declared in config.yaml. Reading any other name throws `SECRET_UNDECLARED`. */
   readonly secrets: Readonly<Record<string, string>>;
   /** The value of COLDFRAME_ENVIRONMENT, such as "production". */
   readonly environment: string | undefined;
+}
+
+/** The weights of config.yaml on their way into `dataDir`. */
+export interface ModelWeights {
+  /**
+   * Wait for one file of `dataDir`, or with "" for all of them, and fetch it before what nobody asked for. `load` itself
+   * waits for every source that is not `lazy`.
+   * @param path relative to `dataDir`, with "/"
+   * @returns its absolute path; the file is complete and verified
+   * @throws WEIGHTS_NOT_FOUND when no source has it, and every other code of WEIGHTS_*
+   */
+  ready(path?: string): Promise<string>;
 }
 
 /** What each call of `preprocess`, `predict` and `postprocess` gets beside its input. */
@@ -46,7 +59,8 @@ type Awaitable<T> = T | Promise<T>;
  */
 export interface Model {
   setupEnvironment?(environment: string): Awaitable<void>;
-  load?(): Awaitable<void>;
+  /** Gets what the constructor got. */
+  load?(context: ModelContext): Awaitable<void>;
   // biome-ignore lint/suspicious/noExplicitAny: an author narrows the input; parameters are contravariant.
   preprocess?(input: any, invocation: Invocation): unknown;
   // biome-ignore lint/suspicious/noExplicitAny: as above.

@@ -1,0 +1,58 @@
+// Opens the files of a download: those an earlier attempt left, when they are of the same one, or new ones.
+
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from "node:fs";
+import { toDiskError } from "./disk-error.ts";
+import { Journal, type JournalIdentity } from "./journal.ts";
+import type { PartClaim } from "./part-claim.ts";
+
+export interface OpenPart {
+  readonly fd: number;
+  /** Absent: what is fetched is not kept for later. */
+  readonly journal: Journal | undefined;
+}
+
+/** @throws WEIGHTS_NO_ROOM; the claim is then released */
+export function openPart(claim: PartClaim, identity: JournalIdentity): OpenPart {
+  try {
+    return reopen(claim, identity) ?? create(claim, identity);
+  } catch (error) {
+    claim.release();
+    throw toDiskError(error, claim.part);
+  }
+}
+
+function reopen({ part, journal: path }: PartClaim, identity: JournalIdentity): OpenPart | undefined {
+  const journal = path === undefined ? undefined : Journal.open(path, identity);
+  if (journal === undefined) return undefined;
+  let fd: number | undefined;
+  try {
+    fd = openSync(part, constants.O_RDWR | constants.O_NOFOLLOW);
+    if (fstatSync(fd).size === identity.size) return { fd, journal };
+  } catch {
+    // Not there, or no file of ours.
+  }
+  if (fd !== undefined) closeSync(fd);
+  journal.close();
+  return undefined;
+}
+
+function create(claim: PartClaim, identity: JournalIdentity): OpenPart {
+  removePart(claim);
+  let fd: number | undefined;
+  try {
+    fd = openSync(claim.part, "wx+");
+    // A hole of the full size: parts are written into it in any order. Reserves nothing.
+    ftruncateSync(fd, identity.size);
+    return { fd, journal: claim.journal === undefined ? undefined : Journal.create(claim.journal, identity) };
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    removePart(claim);
+    throw error;
+  }
+}
+
+/** The part first: a journal alone promises nothing. */
+export function removePart({ part, journal }: PartClaim): void {
+  rmSync(part, { force: true });
+  if (journal !== undefined) rmSync(journal, { force: true });
+}
