@@ -7,6 +7,7 @@ import { ColdframeError } from "../runtime/errors.ts";
 import type { CopiedFile } from "./addon-layout.ts";
 import type { Bundle } from "./bundle.ts";
 import { stubFile } from "./runtime-files.ts";
+import type { MadeFile } from "./weights/build.ts";
 
 /** Lambda's limit for an unzipped deployment package, layers included. */
 const UNZIPPED_LIMIT_BYTES = 262_144_000;
@@ -21,17 +22,20 @@ export interface FileSize {
 }
 
 /**
- * Write what is there before the bundle was run: code, addons and data.
+ * Write what is there before the bundle was run: code, addons, data and weights.
+ * @param made files with contents of their own
  * @param quick link addons instead of copying them; for artifacts nobody keeps, since a link follows its source
  */
 export async function fillArtifact(
   directory: string,
   bundle: Bundle,
   data: readonly CopiedFile[],
+  made: readonly MadeFile[],
   quick: boolean,
 ): Promise<void> {
   await writeFile(join(directory, "bundle.cjs"), bundle.code);
   await writeFile(join(directory, "bundle.cjs.map"), bundle.map);
+  for (const { path, contents } of made) await writeFile(join(directory, path), contents);
   // The stub promises the model a data folder, with or without files.
   await mkdir(join(directory, "data"));
   const files = [{ from: stubFile(), to: "index.mjs" }, ...bundle.addons, ...data];

@@ -12,9 +12,15 @@ import { deploymentText } from "./deployment.ts";
 import { writeEntry } from "./entry.ts";
 import { findModel } from "./model-file.ts";
 import { openApiDocument, schemaDocument } from "./openapi.ts";
+import { optimizeProject } from "./onnx/project.ts";
 import type { Cpu } from "./platform.ts";
 import { type BuildReport, report } from "./report.ts";
+import { usesSdk } from "./weights/sdk-use.ts";
 import { stage } from "./staging.ts";
+import { buildWeights, pinProject } from "./weights/build.ts";
+import { bundleSdk } from "./weights/bundle.ts";
+import type { WeightsFact } from "./weights/facts.ts";
+import { writeLock } from "./weights/lock.ts";
 import { writeZip } from "./zip.ts";
 
 export type { BuildReport } from "./report.ts";
@@ -30,12 +36,19 @@ export interface BuildOptions {
   zip?: boolean;
   /** Default: true. */
   codeCache?: boolean;
+  /** Look every source of weights up again, whatever weights.lock.json says. */
+  refreshWeights?: boolean;
+  /** Optimise the ONNX models of data_dir for a fast start, and those of `local` folders into <outDir>/weights. */
+  optimizeOnnx?: boolean;
+  /** For `dev` and `invoke`: sources with `local` are that folder's, no other is looked up, and the lock stays as it is. */
+  localWeights?: boolean;
   onStep?: (step: string) => void;
 }
 
 /**
  * Build a project. The last artifact stays as it is unless all goes well.
- * @throws every code of phase "build", MODEL_NOT_EXPORTED, MODEL_NO_PREDICT, MODEL_INVALID
+ * @throws every code of phase "build", MODEL_NOT_EXPORTED, MODEL_NO_PREDICT, MODEL_INVALID; WEIGHTS_NOT_FOUND,
+ * WEIGHTS_CORRUPT and WEIGHTS_INVALID for weights that no function could load
  */
 export async function build(options: BuildOptions): Promise<BuildReport> {
   const incremental = await createIncrementalBuild({
@@ -69,12 +82,24 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
     const started = performance.now();
     step("read config.yaml");
     const loaded = load(options);
+    const { data, sentences } = options.optimizeOnnx
+      ? await optimizeProject(loaded, listData(loaded, outDir), outDir, step)
+      : { data: listData(loaded, outDir), sentences: [] };
+    const weightsOptions = {
+      data: data.map(({ to }) => to.slice("data/".length)),
+      refresh: options.refreshWeights ?? false,
+      local: options.localWeights ?? false,
+    };
+    if (loaded.weights.length > 0) step("pin the weights");
+    const pinned = await pinProject(loaded, weightsOptions);
     step(`bundle ${loaded.modelFile}`);
     const bundle = await (await bundlers.get(loaded, writeEntry(loaded))).bundle();
+    const weights = await buildWeights(loaded, pinned, weightsOptions);
+    const sdk = usesSdk(loaded) ? [{ path: "aws-sdk.cjs", contents: await bundleSdk(loaded) }] : [];
     const staging = await stage(outDir);
     try {
       step("copy addons and data");
-      await fillArtifact(staging.directory, bundle, listData(loaded, outDir), quick);
+      await fillArtifact(staging.directory, bundle, data, [...weights.files, ...sdk], quick);
       step("inspect the model");
       const inspection = await inspectBundle(
         staging.directory,
@@ -82,11 +107,15 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
         cpuOf(loaded),
         options.codeCache ?? false,
       );
-      const sizes = await writeDocuments(staging.directory, loaded, inspection);
+      const sizes = await writeDocuments(staging.directory, loaded, inspection, weights.facts);
       if (options.zip) step("zip");
       const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
+      const locked = weights.lock !== undefined && writeLock(loaded.project, weights.lock);
       await staging.swapIn();
-      return report(started, outDir, loaded, bundle, inspection, sizes, zipBytes);
+      return {
+        ...report(started, outDir, loaded, bundle, inspection, sizes, { ...weights, locked }, zipBytes),
+        optimized: [...sentences],
+      };
     } finally {
       await staging.discard();
     }
@@ -122,6 +151,7 @@ async function writeDocuments(
   directory: string,
   { config }: LoadedConfig,
   inspection: Inspection,
+  weights: readonly WeightsFact[],
 ): Promise<FileSize[]> {
   const { facts, cachedBy } = inspection;
   if (facts !== undefined) {
@@ -133,7 +163,7 @@ async function writeDocuments(
   const dataBytes = sizes.reduce((sum, { path, bytes }) => sum + (path.startsWith("data/") ? bytes : 0), 0);
   await writeFile(
     join(directory, "deployment.json"),
-    deploymentText(config, { dataBytes, otherBytes, cachedBy }),
+    deploymentText(config, { dataBytes, otherBytes, cachedBy, weights }),
   );
   return measure(directory);
 }

@@ -27,9 +27,9 @@ export function configError(
   const placed = problems
     .map((problem) => ({ ...problem, line: lineOf(problem.path, document, lines) }))
     .toSorted((a, b) => a.line - b.line);
-  const issues = placed.map(({ path, sentence, line }) => ({
+  const issues = placed.map(({ path, sentence }) => ({
     path: dotted(path),
-    message: `config.yaml:${line}: ${path.length === 0 ? "" : `${dotted(path)}: `}${sentence}`,
+    message: `${placeOf(path, document, lines)}: ${sentence}`,
   }));
   const code = problems.every((problem) => problem.unknown) ? "CONFIG_UNKNOWN_KEY" : "CONFIG_INVALID";
   const message =
@@ -37,6 +37,12 @@ export function configError(
       ? issues[0].message
       : `config.yaml has ${issues.length} problems:\n${issues.map((issue) => `  ${issue.message}`).join("\n")}`;
   return new ColdframeError(code, message, { issues });
+}
+
+/** `config.yaml:12: serverless.memory`, the beginning of a sentence about a key. */
+export function placeOf(path: readonly PropertyKey[], document: Document, lines: LineCounter): string {
+  const place = `config.yaml:${lineOf(path, document, lines)}`;
+  return path.length === 0 ? place : `${place}: ${dotted(path)}`;
 }
 
 /** Zod's issues as problems: one per place, unknown keys one each. */
@@ -121,7 +127,8 @@ function show(found: unknown, wrongType: boolean): string {
   if (found === null || typeof found === "number") return String(found);
   if (Array.isArray(found) && found.length > 0 && !wrongType) return `[${found.map(String).join(", ")}]`;
   if (typeof found === "object") return kindOf(found);
-  return `${JSON.stringify(found)}${wrongType ? ` (${kindOf(found)})` : ""}`;
+  // What stands before the host of an address is a name and a password.
+  return `${JSON.stringify(found).replace(/\/\/[^/"]*@/, "//")}${wrongType ? ` (${kindOf(found)})` : ""}`;
 }
 
 function kindOf(found: unknown): string {

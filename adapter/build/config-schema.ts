@@ -1,33 +1,13 @@
-// The table of config.yaml: every key, its range and its default. Each leaf's description is the sentence a refusal
-// prints after "allowed". Not here: Truss keys without a meaning on Lambda (truss-keys.ts) and how problems are
-// worded and located (config-problems.ts). Sources: Truss 0.11 config fields; AWS Lambda quotas, November 2026.
+// The table of config.yaml: every key, its range and its default; the keys of weights are in weights/schema.ts. Each
+// leaf's description is the sentence a refusal prints after "allowed". Not here: Truss keys without a meaning on Lambda
+// (truss-keys.ts) and how problems are worded and located (config-problems.ts). Sources: Truss 0.11 config fields; AWS Lambda quotas, November 2026.
 
 import { z } from "zod";
+import { file, flag, folder, freeForm, text, texts, whole } from "./config-values.ts";
+import { externalData, modelCache, serverlessWeights, weights } from "./weights/schema.ts";
 
 /** AWS gives one vCPU at this memory: the smallest size at which a model is not slowed down by a shared core. */
 const ONE_VCPU_MB = 1769;
-
-const whole = (min: number, max: number, unit = "") =>
-  z
-    .int()
-    .min(min)
-    .max(max)
-    .describe(`${min} to ${max}${unit === "" ? "" : ` ${unit}`}`);
-
-const flag = z.boolean().describe("true or false");
-const text = z.string().describe("a text");
-const texts = z.array(z.string().min(1)).describe("a list of texts");
-const file = z
-  .string()
-  .regex(/^(?!\.\.?$)[^/\\\0]+$/)
-  .describe("a file name without folders");
-const folder = z
-  .string()
-  .refine((path) => isInside(path))
-  .describe("a folder inside the project, relative and without '..'");
-const freeForm = z
-  .record(z.string(), z.json())
-  .describe("a mapping of texts, numbers, true, false, null, lists and mappings");
 
 const environmentVariables = z
   .record(
@@ -107,6 +87,13 @@ const serverless = (eventNames: readonly string[]) =>
         .default(["function-url", "direct"])
         .describe(`a list, each once, of ${eventNames.join(", ")}`),
       url: url.prefault({}),
+      metrics_namespace: z
+        .string()
+        .regex(/^[\w./#:-]{1,255}$/)
+        .refine((name) => !name.startsWith("AWS/"))
+        .optional()
+        .describe("1 to 255 letters, digits and . - _ / # :, not beginning with AWS/"),
+      weights: serverlessWeights.prefault({}),
     })
     .describe("a mapping");
 
@@ -128,9 +115,9 @@ export function configSchema(project: string, eventNames: readonly string[]) {
       environment_variables: environmentVariables.default({}),
       secrets: secrets.default({}),
       data_dir: folder.default("data"),
-      weights: nothingYet.default([]),
-      external_data: nothingYet.default([]),
-      model_cache: nothingYet.default([]),
+      weights: weights.default([]),
+      external_data: externalData.default([]),
+      model_cache: modelCache.default([]),
       resources: resources.default({}),
       runtime: runtime.prefault({}),
       model_module_dir: folder.or(z.literal(".")).default("model").describe("a folder inside the project"),
@@ -150,8 +137,6 @@ export function configSchema(project: string, eventNames: readonly string[]) {
     .describe("a mapping");
 }
 
-const nothingYet = z.array(z.unknown()).describe("a list");
-
 /** config.yaml with its defaults, keys as written there. */
 export type Config = z.output<ReturnType<typeof configSchema>>;
 
@@ -167,11 +152,4 @@ export function toMegabytes(quantity: string | undefined): number | undefined {
 function toModelName(folderName: string): string {
   const name = folderName.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "");
   return name.slice(0, 64) || "model";
-}
-
-function isInside(path: string): boolean {
-  const parts = path.replace(/^\.\//, "").replace(/\/$/, "").split("/");
-  return (
-    !/^[A-Za-z]:|[\\\0]/.test(path) && parts.every((part) => part !== "" && part !== "." && part !== "..")
-  );
 }

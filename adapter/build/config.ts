@@ -1,5 +1,6 @@
 // Reads <project>/config.yaml and hands out what the build needs of it, checked and with defaults. The keys are in
-// config-schema.ts, the wording of refusals in config-problems.ts; the rules here are those that span several keys.
+// config-schema.ts, the wording of refusals in config-problems.ts, the rules of weights in weights/config.ts; the rules
+// here are those of the rest that span several keys.
 
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -7,10 +8,11 @@ import { type Document, LineCounter, parseDocument } from "yaml";
 import type { Settings } from "../runtime/contracts.ts";
 import { ColdframeError } from "../runtime/errors.ts";
 import { secretVariable } from "../runtime/secrets.ts";
-import { configError, type Problem, toProblems } from "./config-problems.ts";
+import { configError, placeOf, type Problem, toProblems } from "./config-problems.ts";
 import { type Config, configSchema, toMegabytes } from "./config-schema.ts";
 import { checkEnvironment } from "./environment.ts";
-import { eventNames } from "./runtime-files.ts";
+import { eventNames, weightsSchemes } from "./runtime-files.ts";
+import { type ConfiguredWeights, readWeights } from "./weights/config.ts";
 
 /** One project's config.yaml. */
 export interface LoadedConfig {
@@ -20,6 +22,8 @@ export interface LoadedConfig {
   readonly settings: Settings;
   /** Relative to the project, with "/": `model/model.ts`. */
   readonly modelFile: string;
+  /** `weights` and Truss's older keys, in the order of the file. */
+  readonly weights: readonly ConfiguredWeights[];
   readonly warnings: readonly string[];
 }
 
@@ -33,20 +37,25 @@ export function readConfig(project: string): LoadedConfig {
   const schema = configSchema(basename(root), eventNames());
   const written = withoutEmptySections(document.toJS() ?? {});
   const result = schema.safeParse(written);
+  const weights = readWeights(isMapping(written) ? written : {}, root, weightsSchemes());
   const problems = [
     ...(result.success ? [] : toProblems(result.error, schema, written)),
     ...crossChecks(result.success ? result.data : (written as Partial<Config>)),
+    ...weights.problems,
   ];
   if (problems.length > 0 || !result.success) throw configError(problems, document, lines);
   const config = result.data;
+  const placed = (path: readonly PropertyKey[]) => placeOf(path, document, lines);
   return {
     project: root,
     config,
     settings: toSettings(config),
     modelFile: join(config.model_module_dir, config.model_class_filename).replaceAll("\\", "/"),
+    weights: weights.entries.map((entry, i) => ({ ...entry, place: placed(weights.paths[i] ?? []) })),
     warnings: [
       ...document.warnings.map((warning) => `config.yaml: ${warning.message}`),
       ...cpuWarning(config),
+      ...weights.notes.map(({ path, sentence }) => `${placed(path)}: ${sentence}`),
     ],
   };
 }
@@ -89,7 +98,8 @@ function parse(text: string): { document: Document; lines: LineCounter } {
 const FREE_MAPS = new Set(["model_metadata", "environment_variables", "secrets"]);
 
 function withoutEmptySections(value: unknown, depth = 0): unknown {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.map((item) => withoutEmptySections(item, depth + 1));
+  if (!isMapping(value)) return value;
   const entries = Object.entries(value).filter(([, child]) => child !== null);
   return Object.fromEntries(
     entries.map(([key, child]) => [
@@ -99,20 +109,16 @@ function withoutEmptySections(value: unknown, depth = 0): unknown {
   );
 }
 
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
 /** Rules over more than one key. Run on an invalid config too, so that all problems are told at once. */
 function crossChecks(config: Partial<Config>): Problem[] {
   const problems: Problem[] = [
     ...checkEnvironment(config.environment_variables),
     ...checkSecretNames(config.secrets),
   ];
-  for (const key of ["weights", "external_data", "model_cache"] as const) {
-    const list = config[key];
-    if (Array.isArray(list) && list.length > 0) {
-      const sentence =
-        "fetching weights is not in this version; put the files in data/ meanwhile and remove this key.";
-      problems.push({ path: [key], sentence });
-    }
-  }
   const memory = toMegabytes(
     typeof config.resources?.memory === "string" ? config.resources.memory : undefined,
   );

@@ -4,6 +4,7 @@
 import type { Config } from "./config-schema.ts";
 import { secretVariable } from "../runtime/secrets.ts";
 import { coldframeVersion } from "./runtime-files.ts";
+import { type WeightsFact, weightsBytes } from "./weights/facts.ts";
 
 export interface Deployment {
   readonly coldframe_version: string;
@@ -27,7 +28,9 @@ export interface Deployment {
   readonly events: readonly string[];
   readonly url: Config["serverless"]["url"];
   readonly predict_concurrency: number;
-  readonly weights: readonly never[];
+  readonly weights: readonly WeightsFact[];
+  /** Of the sources whose size is known: what the function holds in /tmp, or in COLDFRAME_DATA_DIR. */
+  readonly weights_bytes: number;
   readonly data_bytes: number;
   /** All files of the artifact, this one included. */
   readonly unzipped_bytes: number;
@@ -40,6 +43,7 @@ export interface Measured {
   /** Without deployment.json. */
   readonly otherBytes: number;
   readonly cachedBy: string | undefined;
+  readonly weights: readonly WeightsFact[];
 }
 
 /** deployment.json as text; its own size is part of `unzipped_bytes`. */
@@ -47,12 +51,16 @@ export function deploymentText(config: Config, measured: Measured): string {
   let text = "";
   // The number changes the text's length by a digit at most: two rounds settle it, a third is for the digit.
   for (let round = 0; round < 3; round++) {
-    text = `${JSON.stringify(describe(config, measured, measured.otherBytes + text.length), null, 2)}\n`;
+    text = `${JSON.stringify(describe(config, measured, measured.otherBytes + Buffer.byteLength(text)), null, 2)}\n`;
   }
   return text;
 }
 
-function describe(config: Config, { dataBytes, cachedBy }: Measured, unzippedBytes: number): Deployment {
+function describe(
+  config: Config,
+  { dataBytes, cachedBy, weights }: Measured,
+  unzippedBytes: number,
+): Deployment {
   const { serverless, runtime } = config;
   const handlers = { stream: "index.stream", buffered: "index.buffered" };
   return {
@@ -79,7 +87,8 @@ function describe(config: Config, { dataBytes, cachedBy }: Measured, unzippedByt
     events: serverless.events,
     url: serverless.url,
     predict_concurrency: runtime.predict_concurrency,
-    weights: [],
+    weights,
+    weights_bytes: weightsBytes(weights),
     data_bytes: dataBytes,
     unzipped_bytes: unzippedBytes,
     code_cache: { node_version: cachedBy ?? null },

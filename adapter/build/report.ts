@@ -5,6 +5,8 @@ import { type FileSize, megabytes } from "./artifact.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Inspection } from "./code-cache.ts";
 import type { LoadedConfig } from "./config.ts";
+import type { BuiltWeights } from "./weights/build.ts";
+import type { WeightsFact } from "./weights/facts.ts";
 
 /** Larger zips reach Lambda only through S3. */
 const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
@@ -19,9 +21,18 @@ export interface BuildReport {
   codeCache: "made" | "absent";
   /** The ten largest files; paths relative to `directory`. */
   largest: { path: string; bytes: number }[];
+  /** In the order of config.yaml; as in deployment.json. */
+  weights: WeightsFact[];
+  /** Whether weights.lock.json was written. */
+  locked: boolean;
+  /** Of --optimize-onnx: what became of each model. */
+  optimized: string[];
   warnings: string[];
   milliseconds: number;
-  /** Absolute paths that, when changed, change the artifact; data_dir stands for its files. npm packages are left out. */
+  /**
+   * Absolute paths that, when changed, change the artifact; data_dir stands for its files, and a local folder of weights
+   * for its own. npm packages are left out.
+   */
   inputs: string[];
 }
 
@@ -33,8 +44,9 @@ export function report(
   bundle: Bundle,
   inspection: Inspection,
   sizes: readonly FileSize[],
+  weights: BuiltWeights & { readonly locked: boolean },
   zipBytes: number | undefined,
-): BuildReport {
+): Omit<BuildReport, "optimized"> {
   const path = join(outDir, "lambda.zip");
   const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
   return {
@@ -45,8 +57,11 @@ export function report(
     architecture: config.serverless.architecture,
     codeCache: inspection.cachedBy === undefined ? "absent" : "made",
     largest: sizes.slice(0, 10),
+    weights: [...weights.facts],
+    locked: weights.locked,
     warnings: [
       ...warnings,
+      ...weights.warnings,
       ...bundle.warnings,
       ...inspection.warnings,
       ...(large
@@ -54,6 +69,11 @@ export function report(
         : []),
     ],
     milliseconds: Math.round(performance.now() - started),
-    inputs: [join(project, "config.yaml"), join(project, config.data_dir), ...bundle.inputs],
+    inputs: [
+      join(project, "config.yaml"),
+      join(project, config.data_dir),
+      ...weights.inputs,
+      ...bundle.inputs,
+    ],
   };
 }

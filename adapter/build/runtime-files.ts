@@ -24,7 +24,16 @@ export function stubFile(): string {
 
 /** The legal values of `serverless.events`: the files of runtime/events/ that do not begin with "_". */
 export function eventNames(): readonly string[] {
-  return readdirSync(join(ADAPTER, "runtime", "events"))
+  return namesIn("events");
+}
+
+/** The legal schemes of a weights source: the files of runtime/weights/ that do not begin with "_". */
+export function weightsSchemes(): readonly string[] {
+  return namesIn("weights");
+}
+
+function namesIn(folder: string): readonly string[] {
+  return readdirSync(join(ADAPTER, "runtime", folder))
     .filter((name) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts") && !name.startsWith("_"))
     .map((name) => name.slice(0, -EXTENSION.length))
     .toSorted();

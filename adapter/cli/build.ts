@@ -6,6 +6,8 @@ import { bytes, colors, jsonResult, milliseconds, note, progress, result, table 
 
 interface Options {
   readonly arch?: "arm64" | "x86_64";
+  readonly refreshWeights?: true;
+  readonly optimizeOnnx?: true;
   readonly json?: true;
 }
 
@@ -19,13 +21,21 @@ export function buildCommand(): Command {
         "x86_64",
       ]),
     )
+    .option("--refresh-weights", "look up all weights again, and write weights.lock.json anew")
+    .option(
+      "--optimize-onnx",
+      "optimise ONNX models of data_dir and of local folders of weights for a fast start",
+    )
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  $ coldframe build my-model --arch arm64")
     .action(async (project: string, options: Options) => {
       const report = await buildWithProgress({
         project,
         ...(options.arch && { architecture: options.arch }),
+        ...(options.refreshWeights && { refreshWeights: true }),
+        ...(options.optimizeOnnx && { optimizeOnnx: true }),
       });
+      for (const sentence of report.optimized) note(sentence);
       for (const warning of report.warnings) note(`${colors.yellow("warning")}: ${warning}`);
       if (options.json) jsonResult(report);
       else result(describe(report));
@@ -53,6 +63,7 @@ function describe(report: BuildReport): string {
   if (report.zip !== undefined) rows.push(["zip", `${report.zip.path}  ${bytes(report.zip.bytes)}`]);
   rows.push(
     ["unzipped", `${bytes(report.unzippedBytes)}, of which the bundle ${bytes(report.bundleBytes)}`],
+    ...weightsRows(report),
     ["architecture", architecture],
     [
       "code cache",
@@ -63,4 +74,15 @@ function describe(report: BuildReport): string {
     ["built in", milliseconds(report.milliseconds)],
   );
   return table(rows);
+}
+
+function weightsRows({ weights, locked }: BuildReport): [string, string][] {
+  const rows = weights.map(({ source, files, bytes: size }, i): [string, string] => {
+    const what =
+      files === undefined || size === undefined
+        ? "looked up at the cold start"
+        : `${files} ${files === 1 ? "file" : "files"}, ${bytes(size)}, pinned`;
+    return [i === 0 ? "weights" : "", `${source}  ${what}`];
+  });
+  return locked ? [...rows, ["lock", "weights.lock.json was written; commit it"]] : rows;
 }

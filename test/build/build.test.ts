@@ -107,6 +107,7 @@ describe("an artifact", () => {
       url: { auth: "iam", invoke_mode: "response_stream" },
       predict_concurrency: 1,
       weights: [],
+      weights_bytes: 0,
       data_bytes: 5,
       unzipped_bytes: report.unzippedBytes,
       code_cache: { node_version: process.arch === "x64" ? process.versions.node : null },

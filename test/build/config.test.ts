@@ -74,7 +74,7 @@ describe("a refusal", () => {
       "a misspelt key",
       "serverless:\n  memroy: 512",
       "CONFIG_UNKNOWN_KEY",
-      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url.",
+      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url, metrics_namespace, weights.",
     ],
     [
       "a key of another section",
@@ -99,12 +99,6 @@ describe("a refusal", () => {
       "resources:\n  use_gpu: true",
       "CONFIG_INVALID",
       "config.yaml:2: resources.use_gpu: found true, allowed false: Lambda has no GPU",
-    ],
-    [
-      "weights",
-      "weights:\n  - source: s3://bucket/key",
-      "CONFIG_INVALID",
-      "config.yaml:1: weights: fetching weights is not in this version; put the files in data/ meanwhile and remove this key.",
     ],
     [
       "memory by Truss's name",
@@ -230,6 +224,7 @@ describe("an accepted config", () => {
       ephemeral_storage: 512,
       events: ["function-url", "direct"],
       url: { auth: "iam", invoke_mode: "response_stream" },
+      weights: { verify: "auto", verify_warm: "stat", connections: "auto", lock: true },
     });
     assert.deepEqual(settings, {
       modelName: config.model_name,
