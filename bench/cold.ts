@@ -101,7 +101,8 @@ async function unbundle(project: string, to: string): Promise<string> {
   writeFileSync(
     join(to, "index.mjs"),
     'import { start } from "./entry.js";\n' +
-      'export const { stream, buffered, ready } = start({ folder: import.meta.dirname, codeCache: "absent" });\n' +
+      "const [folder, path] = [import.meta.dirname, `${import.meta.dirname}/data`];\n" +
+      'export const { stream, buffered, ready } = start({ folder, codeCache: "absent", data: { path } });\n' +
       "await ready;\n",
   );
   return to;

@@ -5,6 +5,7 @@ import { type BuildReport, createIncrementalBuild, type IncrementalBuild } from 
 import { type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
 import { hostArchitecture } from "./build.ts";
 import { initError } from "./invoke-answer.ts";
+import { type LocalWeights, startLocalWeights } from "./local-weights.ts";
 import { colors, note } from "./terminal.ts";
 
 export type Version = { readonly inputs: readonly string[] } & (
@@ -31,15 +32,28 @@ export async function createVersions(
   let turn = 0;
   let inputs: readonly string[] = [];
   let warned = "";
+  let weights: LocalWeights | undefined;
 
   function incremental(outDir: string): Promise<IncrementalBuild> {
-    return createIncrementalBuild({ project, outDir, architecture: hostArchitecture() });
+    return createIncrementalBuild({
+      project,
+      outDir,
+      architecture: hostArchitecture(),
+      localWeights: true,
+    });
   }
 
   function warn({ warnings }: BuildReport): void {
     const text = warnings.map((warning) => `${colors.yellow("warning")}: ${warning}`).join("\n");
     if (text !== "" && text !== warned) note(text);
     warned = text;
+  }
+
+  // Its folders and its port belong to config.yaml as it was; what was fetched stays where it is.
+  async function localWeights(): Promise<LocalWeights> {
+    await weights?.close();
+    weights = await startLocalWeights(project);
+    return weights;
   }
 
   async function next(): Promise<Version> {
@@ -50,6 +64,7 @@ export async function createVersions(
       const lambda = await startLocalLambda({
         artifact: report.directory,
         client: ric ? "aws-lambda-ric" : "local",
+        environment: (await localWeights()).environment,
         onLog: onLine,
       });
       if (lambda.initError === undefined) {
@@ -66,7 +81,7 @@ export async function createVersions(
   return {
     next,
     dispose: async () => {
-      await Promise.all(places.map((place) => place.dispose()));
+      await Promise.all([...places.map((place) => place.dispose()), weights?.close()]);
     },
   };
 }

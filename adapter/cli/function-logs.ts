@@ -13,6 +13,8 @@ export interface LogLine {
 const CONSOLE = /^\d{4}-\d\d-\d\dT[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)$/s;
 /** Said by the runtime client about an error that the command reports itself. */
 const CLIENT_ERROR = /^(Init|Invoke) Error /;
+/** See runtime/data-dir.ts. */
+const WEIGHTS_PROGRESS = "fetching weights";
 const NOT_SHOWN = new Set(["timestamp", "level", "message", "request_id", "stack"]);
 
 export function parseLogLine(line: string): LogLine {
@@ -32,6 +34,11 @@ export function parseLogLine(line: string): LogLine {
 /** Whether somebody who did not ask for the log should see this line. */
 export function isProblem({ level, message }: LogLine): boolean {
   return (level === "WARN" || level === "ERROR" || level === "FATAL") && !CLIENT_ERROR.test(message);
+}
+
+/** Whether it says how far the weights have come: somebody waits for them. */
+export function isProgress({ message }: LogLine): boolean {
+  return message === WEIGHTS_PROGRESS;
 }
 
 /** The time and the request id are left out: the line is read as it happens. */

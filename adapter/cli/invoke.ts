@@ -8,10 +8,11 @@ import { startFunctionUrl } from "../local/function-url.ts";
 import { type FunctionError, type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
 import { buildWithProgress, hostArchitecture } from "./build.ts";
 import { exampleInput, quoted } from "./example-input.ts";
-import { formatLogLine, isProblem, type LogLine, parseLogLine } from "./function-logs.ts";
+import { formatLogLine, isProblem, isProgress, type LogLine, parseLogLine } from "./function-logs.ts";
 import { exchange, type HttpRequest } from "./http-exchange.ts";
 import { answerError, initError, toJsonAnswer } from "./invoke-answer.ts";
 import { reportTable } from "./invoke-report.ts";
+import { startLocalWeights } from "./local-weights.ts";
 import { Refusal } from "./refusal.ts";
 import { readRequestBody } from "./request-body.ts";
 import { colors, jsonResult, note } from "./terminal.ts";
@@ -26,6 +27,7 @@ export interface InvokeOptions {
   readonly ric?: true;
   readonly logs?: true;
   readonly report?: true;
+  readonly cold?: true;
   readonly json?: true;
 }
 
@@ -52,6 +54,7 @@ export function invokeCommand(): Command {
     .option("--ric", "run it on AWS's own runtime client, aws-lambda-ric")
     .option("--logs", "show all of the function's log, not only warnings and errors")
     .option("--report", "say what it weighs and how long each part took")
+    .option("--cold", "fetch the weights anew, as a new execution environment does")
     .option("--json", "print one JSON object: status, headers, body, ms")
     .addHelpText("after", `\nExample:\n  $ coldframe invoke my-model --data '{"prompt":"hello"}'`)
     .action(invoke);
@@ -113,20 +116,23 @@ async function startHere(project: string, options: InvokeOptions): Promise<Desti
     architecture: hostArchitecture(),
     zip: options.report === true,
     codeCache: options.report === true,
+    localWeights: true,
   });
   for (const warning of build.warnings) note(`${colors.yellow("warning")}: ${warning}`);
   const lines: LogLine[] = [];
+  const weights = await startLocalWeights(project, options.cold);
   const lambda = await startLocalLambda({
     artifact: build.directory,
     client: options.ric ? "aws-lambda-ric" : "local",
+    environment: weights.environment,
     onLog(text) {
       const line = parseLogLine(text);
       lines.push(line);
-      if (options.logs || isProblem(line)) note(formatLogLine(line));
+      if (options.logs || isProblem(line) || isProgress(line)) note(formatLogLine(line));
     },
   });
   if (lambda.initError !== undefined) {
-    await lambda.close();
+    await Promise.all([lambda.close(), weights.close()]);
     throw initError(lambda.initError);
   }
   let hidden: FunctionError | undefined;
@@ -142,7 +148,7 @@ async function startHere(project: string, options: InvokeOptions): Promise<Desti
     hiddenError: () => hidden,
     close: async () => {
       await front.close();
-      await lambda.close();
+      await Promise.all([lambda.close(), weights.close()]);
     },
   };
 }

@@ -6,7 +6,7 @@ import { Cancellation } from "./call.ts";
 import type { Artifact, Deployment } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
 import { writeLog } from "./log.ts";
-import type { Model, ModelClass } from "./model.ts";
+import type { Model, ModelClass, ModelContext } from "./model.ts";
 import { checkInstance } from "./model-class.ts";
 import { createPredict, type Predict } from "./predict.ts";
 
@@ -52,18 +52,16 @@ export function beginColdStart(deployment: Deployment, artifact: Artifact): Cold
     try {
       model = await load(deployment, artifact);
     } catch (cause) {
-      failure = new ColdframeError(
-        "MODEL_LOAD_FAILED",
-        "the model could not be loaded; the log has the reason.",
-        { cause },
-      );
+      failure = new ColdframeError("MODEL_LOAD_FAILED", "the model did not load; the log has the reason.", {
+        cause,
+      });
       throw cause;
     }
   }
 
   function now(): ReadyModel {
     if (model) return model;
-    throw failure ?? new ColdframeError("MODEL_NOT_READY", "the model is still loading; try again shortly.");
+    throw failure ?? new ColdframeError("MODEL_NOT_READY", "still loading; try again shortly.");
   }
 
   return {
@@ -92,42 +90,52 @@ function initWindow(): Promise<void> {
   });
 }
 
-async function load(deployment: Deployment, { folder, codeCache }: Artifact): Promise<ReadyModel> {
+async function load(deployment: Deployment, { codeCache, data }: Artifact): Promise<ReadyModel> {
   const { settings, modelFile } = deployment;
   // From the spawn of the process to here: Node's own start, the runtime client, and the bundle.
-  let last = sinceSpawn();
-  const phases: Record<string, number> = { boot: round(last) };
-  // An author's error is told with where it happened; ours says so itself.
-  async function phase<T>(name: string, run: () => T | Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (cause) {
-      if (cause instanceof ColdframeError) throw cause;
-      throw new ColdframeError("MODEL_LOAD_FAILED", `${modelFile}: ${name}() failed: ${cause}`, { cause });
-    } finally {
-      phases[name] = round(-last + (last = sinceSpawn()));
-    }
+  const phases: Record<string, number> = { boot: round(sinceSpawn()) };
+  // An author's error is told with where it happened; ours says so itself. Phases may overlap.
+  function phase<T>(name: string, run: () => T | Promise<T>): Promise<T> {
+    const from = sinceSpawn();
+    const running = (async () => run())()
+      .catch((cause) => {
+        if (cause instanceof ColdframeError) throw cause;
+        throw new ColdframeError("MODEL_LOAD_FAILED", `${modelFile}: ${name}() failed: ${cause}`, { cause });
+      })
+      .finally(() => {
+        phases[name] = round(sinceSpawn() - from);
+      });
+    // What fails while another phase is awaited is thrown when its own turn comes.
+    running.catch(() => {});
+    return running;
   }
 
-  const secrets = await phase("secrets", () => deployment.readSecrets(settings.secrets));
-  const module = await phase("import", deployment.importModel);
+  const reading = phase("secrets", () => deployment.readSecrets(settings.secrets));
+  const secret = async (name: string) => (await reading)[name];
+  const { begin } = data;
+  const fetching = begin && phase("weights", () => begin(secret, ColdframeError));
+  const [secrets, module] = await Promise.all([reading, phase("import", deployment.importModel)]);
   const Model = (module[settings.className] ?? module["default"]) as ModelClass;
   const environment = process.env["COLDFRAME_ENVIRONMENT"] || undefined;
   // A copy, frozen to the bottom.
   const config = JSON.parse(JSON.stringify(deployment.config), (_key, value) => Object.freeze(value));
-  const context = { config, dataDir: `${folder}/data`, secrets, environment };
+  const context = { config, dataDir: data.path, weights: data, secrets, environment };
   const instance = await phase("construct", () => new Model(context));
   checkInstance(instance, modelFile);
-  if (environment && instance.setupEnvironment) {
-    await phase("setup_environment", () => instance.setupEnvironment?.(environment));
-  }
-  if (instance.load) await phase("load", () => loadInTime(instance, deployment));
+  if (environment) await phase("setup_environment", () => instance.setupEnvironment?.(environment));
+  const fetched = await fetching;
+  if (instance.load) await phase("load", () => loadInTime(instance, context, deployment));
   const total_ms = round(sinceSpawn());
-  writeLog("info", "cold start", { phases, total_ms, code_cache: codeCache, environment });
+  const facts = { phases, total_ms, weights: fetched, code_cache: codeCache, environment };
+  writeLog("info", "cold start", { ...deployment.metricFields?.(facts), ...facts });
   return { instance, predict: createPredict(instance, Model, settings) };
 }
 
-async function loadInTime(instance: Model, { settings, modelFile }: Deployment): Promise<void> {
+async function loadInTime(
+  instance: Model,
+  context: ModelContext,
+  { settings, modelFile }: Deployment,
+): Promise<void> {
   const { loadTimeoutMs } = settings;
   const time = new Cancellation(
     Date.now() + loadTimeoutMs,
@@ -137,11 +145,11 @@ async function loadInTime(instance: Model, { settings, modelFile }: Deployment):
         `${modelFile}: load() took more than ${loadTimeoutMs / 1000} s: raise runtime.load_timeout_seconds.`,
       ),
   );
-  const attempt = async () => instance.load?.();
+  const attempt = async () => instance.load?.(context);
   const retry = async (error: unknown) => {
     // Given up: another instance may be loading by now.
     if (time.reason) return;
-    writeLog("warn", "load() failed; trying once more", { error });
+    writeLog("warn", "load() failed; trying again", { error });
     await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_DELAY_MS));
     await attempt();
   };

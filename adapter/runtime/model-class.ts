@@ -7,12 +7,9 @@ import type { Model } from "./model.ts";
 /** @throws MODEL_NO_PREDICT, MODEL_INVALID when an instance's members cannot work together */
 export function checkInstance({ predict, postprocess }: Model, modelFile: string): void {
   if (typeof predict !== "function") {
-    throw new ColdframeError("MODEL_NO_PREDICT", `${modelFile}: the model has no predict method.`);
+    throw new ColdframeError("MODEL_NO_PREDICT", `${modelFile}: no predict method.`);
   }
   if (postprocess && predict.constructor.name.endsWith("GeneratorFunction")) {
-    throw new ColdframeError(
-      "MODEL_INVALID",
-      `${modelFile}: predict streams, which postprocess cannot take.`,
-    );
+    throw new ColdframeError("MODEL_INVALID", `${modelFile}: postprocess cannot take a stream.`);
   }
 }

@@ -59,10 +59,7 @@ export function createPredict(
         return { value: await check("output", await call("postprocess", result)) };
       }
       if (instance.postprocess) {
-        throw new ColdframeError(
-          "OUTPUT_INVALID",
-          "predict gave a stream or a Response, which postprocess cannot take.",
-        );
+        throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
       }
       const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) =>
         itemStream(source, cancellation, settings.streamingReadTimeoutMs, release, toItem);

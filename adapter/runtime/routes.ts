@@ -36,7 +36,7 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
     } catch (error) {
       cause = error;
     }
-    throw new ColdframeError("MODEL_UNHEALTHY", "the model says that it is not healthy.", { cause });
+    throw new ColdframeError("MODEL_UNHEALTHY", "isHealthy() said no.", { cause });
   };
 
   // SageMaker's reading: 204 is "alive, not yet".
@@ -55,7 +55,7 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
     try {
       return replyWith(readFileSync(`${folder}/${name}`, "utf8"), JSON_TYPE);
     } catch (cause) {
-      throw new ColdframeError("ROUTE_NOT_FOUND", `this deployment was built without ${name}.`, { cause });
+      throw new ColdframeError("ROUTE_NOT_FOUND", `the build made no ${name}.`, { cause });
     }
   };
   const schema = document("schema.json");

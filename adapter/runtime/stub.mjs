@@ -3,12 +3,19 @@
 // Source: V8 accepts a cache made by the same Node version with the same flags, and says so in `cachedDataRejected`.
 
 // Not imported: an ES module import of node:fs reads each of its exports, and so loads Node's streams and promises API.
-const { readFileSync } = process.getBuiltinModule("node:fs");
+const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
 const { createRequire } = process.getBuiltinModule("node:module");
 const { constants, Script } = process.getBuiltinModule("node:vm");
 
 const folder = import.meta.dirname;
 const bundleFile = `${folder}/bundle.cjs`;
+const require = createRequire(bundleFile);
+
+// The weights before all else: they take longest. Without any, the data directory is what was shipped.
+const weightsFile = `${folder}/weights.cjs`;
+const path = `${folder}/data`;
+const shipped = { path, ready: async (/** @type {string} */ file) => (file ? `${path}/${file}` : path) };
+const data = existsSync(weightsFile) ? require(weightsFile).open(folder) : shipped;
 
 // esbuild writes ASCII, and a latin1 string needs no UTF-8 decoding.
 const source = readFileSync(bundleFile, "latin1");
@@ -30,8 +37,8 @@ const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejecte
 
 /** @type {{ exports: any }} */
 const bundle = { exports: {} };
-script.runInThisContext()(bundle.exports, createRequire(bundleFile), bundle, bundleFile, folder);
+script.runInThisContext()(bundle.exports, require, bundle, bundleFile, folder);
 
-export const { stream, buffered, ready } = bundle.exports.start({ folder, codeCache });
+export const { stream, buffered, ready } = bundle.exports.start({ folder, codeCache, data });
 
 await ready;

@@ -4,7 +4,7 @@
 import { EventEmitter, once } from "node:events";
 import functionUrl from "../../adapter/runtime/events/function-url.ts";
 import direct from "../../adapter/runtime/events/direct.ts";
-import type { Deployment, Settings } from "../../adapter/runtime/contracts.ts";
+import type { DataDirectory, Deployment, Settings } from "../../adapter/runtime/contracts.ts";
 import { readSecrets } from "../../adapter/runtime/secrets.ts";
 import { http } from "../../adapter/runtime/targets/_http.ts";
 import { records } from "../../adapter/runtime/targets/_records.ts";
@@ -40,6 +40,7 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
   const handlers = lambda(deployment, [http(functionUrl), records(direct)], {
     folder: options.folder ?? "/nowhere",
     codeCache: "absent",
+    data: shippedData(options.folder ?? "/nowhere"),
   });
   handlers.ready.catch(() => {});
   return {
@@ -61,6 +62,12 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
     },
     invoke: (payload: unknown, timeoutMs?: number) => handlers.buffered(payload, context(timeoutMs)),
   };
+}
+
+/** What the stub of an artifact without weights hands in. */
+export function shippedData(folder: string): DataDirectory {
+  const path = `${folder}/data`;
+  return { path, ready: async (file = "") => (file === "" ? path : `${path}/${file}`) };
 }
 
 export interface HttpResult {

@@ -211,7 +211,7 @@ test("a module that fails while its secrets are missing is no error that nothing
       settings: { secrets: { key: null } },
       readSecrets,
       importModel: () => sleep(2).then(() => { throw new Error("broken module"); }),
-    }, { folder: "/artifact", codeCache: "absent" });
+    }, { folder: "/artifact", codeCache: "absent", data: { path: "/artifact/data" } });
     await start.initialised.catch((error) => say(error.code));
     await sleep(10);
   `);

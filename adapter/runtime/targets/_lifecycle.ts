@@ -22,7 +22,7 @@ export async function initPhase({ initialised }: ColdStart, readStack: ReadStack
     const error =
       thrown instanceof ColdframeError
         ? thrown
-        : new ColdframeError("MODEL_LOAD_FAILED", `an error that nothing awaited, while loading: ${thrown}`);
+        : new ColdframeError("MODEL_LOAD_FAILED", `nothing awaited an error while loading: ${thrown}`);
     throw platformError(error, readStack(error.cause ?? thrown));
   } finally {
     unwatch();
@@ -37,7 +37,7 @@ export async function initPhase({ initialised }: ColdStart, readStack: ReadStack
  */
 export function unloadOnShutdown(start: ColdStart, active: ReadonlySet<Cancellation>): void {
   process.once("SIGTERM", async () => {
-    const reason = new ColdframeError("CANCELLED", "the function is shutting down.");
+    const reason = new ColdframeError("CANCELLED", "shutting down.");
     for (const cancellation of active) cancellation.cancel(reason);
     try {
       await start.model?.instance.unload?.();

@@ -39,7 +39,7 @@ export async function respond(
   stream.once("close", () => {
     if (!isOpen) return;
     isOpen = false;
-    cancellation.cancel(new ColdframeError("CANCELLED", "the caller closed the response."));
+    cancellation.cancel(new ColdframeError("CANCELLED", "the caller left."));
   });
 
   // Or cancelled: by a close, or by the deadline, since a reader that takes nothing until then would cost the process.

@@ -13,7 +13,7 @@ export function checkSize(bytes: number): void {
   if (bytes <= MAX_RESULT_BYTES) return;
   throw new ColdframeError(
     "OUTPUT_TOO_LARGE",
-    "the answer is over 6 MB: `index.stream` behind a RESPONSE_STREAM function URL takes 200 MB.",
+    "the answer is over 6 MB: `index.stream` and RESPONSE_STREAM allow 200 MB.",
   );
 }
 

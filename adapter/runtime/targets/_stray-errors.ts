@@ -27,7 +27,7 @@ export function surviveStrayErrors(readStack: ReadStack): void {
   watchStrayErrors((error) => {
     // Still the client's: it found no handler of that name in the artifact, and must end the process.
     if (error instanceof Error && error.name.startsWith("Runtime.")) throw error;
-    writeLog("error", "an error that nothing awaited; the process goes on", {
+    writeLog("error", "nothing awaited an error; the process goes on", {
       code: "PREDICT_FAILED",
       stack: readStack(error),
     });

@@ -64,7 +64,7 @@ export function lambda(
       () =>
         new ColdframeError(
           "PREDICT_TIMEOUT",
-          `the model did not finish within ${Math.round(left / 1000)} s: raise serverless.timeout.`,
+          `predict took over ${Math.round(left / 1000)} s: raise serverless.timeout.`,
         ),
     );
     active.add(cancellation);
@@ -96,6 +96,6 @@ function unknownEvent(receivers: readonly Receiver[]): ColdframeError {
   const names = receivers.map(({ name }) => name).join(", ");
   return new ColdframeError(
     "EVENT_UNKNOWN",
-    `the event is of no source of this deployment (${names}): add it to serverless.events.`,
+    `the event is of none of ${names}: add its source to serverless.events.`,
   );
 }
