@@ -6,6 +6,7 @@ import { coldframeVersion } from "../build/runtime-files.ts";
 import { buildCommand } from "./build.ts";
 import { devCommand } from "./dev.ts";
 import { invokeCommand } from "./invoke.ts";
+import { pushWeightsCommand } from "./push-weights.ts";
 import { reportEnd } from "./refusal.ts";
 
 const program = new Command("coldframe")
@@ -17,7 +18,7 @@ const program = new Command("coldframe")
   .showSuggestionAfterError()
   .addHelpText("after", '\nExample:\n  $ coldframe invoke my-model --data \'{"prompt":"hello"}\'');
 
-for (const command of [buildCommand(), devCommand(), invokeCommand()]) {
+for (const command of [buildCommand(), devCommand(), invokeCommand(), pushWeightsCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
