@@ -77,18 +77,35 @@ test("no record, a broken one, and one of another tree are no ready tree", () =>
   const record = readFileSync(readyFile(root, DIGEST), "utf8");
   writeFileSync(readyFile(root, other), record);
   assert.equal(readReady(root, other), undefined);
-  for (const broken of ["", record.slice(0, 50), record.replace('"version":1', '"version":99')]) {
+  for (const broken of ["", "\n", record.slice(0, 50), rewrite(record, { version: 99 })]) {
     writeFileSync(readyFile(root, DIGEST), broken);
     assert.equal(readReady(root, DIGEST), undefined);
   }
 });
 
+test("a record in which one bit is wrong is none, wherever it is: it may name other files", () => {
+  const { root } = readyTree();
+  const record = readFileSync(readyFile(root, DIGEST));
+  for (let at = 0; at < record.length; at++) {
+    const damaged = Buffer.from(record);
+    damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
+    writeFileSync(readyFile(root, DIGEST), damaged);
+    assert.equal(readReady(root, DIGEST), undefined, `byte ${at}`);
+  }
+});
+
 test("another boot of the machine is told, not refused", () => {
   const { root } = readyTree();
-  const record = JSON.parse(readFileSync(readyFile(root, DIGEST), "utf8"));
-  writeFileSync(readyFile(root, DIGEST), JSON.stringify({ ...record, bootId: "another" }));
+  const record = readFileSync(readyFile(root, DIGEST), "utf8");
+  writeFileSync(readyFile(root, DIGEST), rewrite(record, { bootId: "another" }));
   assert.equal(readReady(root, DIGEST)?.sameBoot, false);
 });
+
+/** A record that says something else, and has the checksum for it. */
+function rewrite(record: string, facts: object): string {
+  const text = JSON.stringify({ ...JSON.parse(record.slice(record.indexOf("\n"))), ...facts });
+  return `${crc32(text).toString(16).padStart(8, "0")}\n${text}`;
+}
 
 type Ground = ReturnType<typeof readyTree>;
 

@@ -23,7 +23,7 @@ import type { Blocks, Checksum, PlannedFile } from "../_contracts.ts";
 import { bootId } from "./process.ts";
 import { blobFile, shippedFiles, treeFolder } from "./tree.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 const READ_BYTES = 1024 * 1024;
 
@@ -123,7 +123,8 @@ export function writeReady(
     links: linksTo(tree, shipped),
   };
   const temporary = `${readyFile(root, digest)}.${randomBytes(8).toString("hex")}`;
-  writeFileSync(temporary, JSON.stringify(ready));
+  const text = JSON.stringify(ready);
+  writeFileSync(temporary, `${checksumOfText(text)}\n${text}`);
   renameSync(temporary, readyFile(root, digest));
 }
 
@@ -161,13 +162,18 @@ function readRecord(root: string, digest: string): Ready | undefined {
   } catch {
     return undefined;
   }
-  try {
-    const ready = JSON.parse(text) as Ready;
-    return ready.version === VERSION && ready.digest === digest ? ready : undefined;
-  } catch {
-    // Cut off by a power cut, or of another version: as if it were not there.
-    return undefined;
-  }
+  // Cut off by a power cut, or damaged: as if it were not there. Damage may well leave JSON that names other files.
+  const end = text.indexOf("\n");
+  const json = text.slice(end + 1);
+  if (text.slice(0, Math.max(0, end)) !== checksumOfText(json)) return undefined;
+  const ready = JSON.parse(json) as Ready;
+  return ready.version === VERSION && ready.digest === digest ? ready : undefined;
+}
+
+function checksumOfText(text: string): string {
+  const checksum = createChecksum("crc32");
+  checksum.update(Buffer.from(text));
+  return checksum.digest();
 }
 
 /** Of the file itself, or of what a link to a blob points at. */

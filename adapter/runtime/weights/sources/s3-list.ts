@@ -86,22 +86,18 @@ async function describePage(
       requests,
     ));
 
-  const files = await mapConcurrently(
-    objects,
-    CONCURRENCY,
-    async (object): Promise<RemoteFile | undefined> => {
-      const { key, size, etag } = object;
-      const path = pathOf(object);
-      const listed: RemoteFile = { path, key, size, ...(etag && { etag }) };
-      if (!isWanted(object)) return listed;
-      const md5 = md5s && hasMd5(object) ? md5OfEtag(etag) : undefined;
-      if (md5) return { ...listed, checksum: md5 };
-      const headers = await requests.head(key);
-      // Absent: deleted since it was listed.
-      return headers && describeObject({ key, path, headers }, requests, plainEtags, CONCURRENCY);
-    },
-  );
-  return files.filter((file) => file !== undefined);
+  return mapConcurrently(objects, CONCURRENCY, async (object): Promise<RemoteFile> => {
+    const { key, size, etag } = object;
+    const path = pathOf(object);
+    const listed: RemoteFile = { path, key, size, ...(etag && { etag }) };
+    if (!isWanted(object)) return listed;
+    const md5 = md5s && hasMd5(object) ? md5OfEtag(etag) : undefined;
+    if (md5) return { ...listed, checksum: md5 };
+    const headers = await requests.head(key);
+    // Not left out: a model that lacks a file is another model.
+    if (!headers) throw gone(place, key);
+    return describeObject({ key, path, headers }, requests, plainEtags, CONCURRENCY);
+  });
 }
 
 /** The ETag of a directory bucket is not an MD5, and an object lambda's bytes are not the object's. */
@@ -127,6 +123,14 @@ function transformed({
   ...file
 }: RemoteFile): RemoteFile {
   return { ...file, ranges: false };
+}
+
+function gone(place: S3Place, key: string): ColdframeError {
+  return new ColdframeError(
+    "WEIGHTS_NOT_FOUND",
+    `${nameObject(place, { key })} was listed a moment ago, and is not there.`,
+    { fix: "If it was deleted on purpose, try again; if it is not needed, name it in ignore_patterns." },
+  );
 }
 
 function nothing(place: S3Place, cause?: unknown): ColdframeError {
