@@ -13,6 +13,13 @@ const WAYS = {
   grow: (file: string, next: Random) => truncateSync(file, statSync(file).size + between(next, 1, 5000)),
   zero: (file: string) => writeFileSync(file, Buffer.alloc(statSync(file).size)),
   remove: (file: string) => rmSync(file),
+  /** Another version's, or an editor's: JSON, but not all of it. */
+  strip(file: string, next: Random) {
+    if (!file.endsWith(".ready")) return;
+    const record = readJson(file);
+    delete record[pick(next, Object.keys(record))];
+    writeFileSync(file, JSON.stringify(record));
+  },
 } as const;
 
 /** Does something to some of the files; what, as sentences. */
@@ -25,6 +32,15 @@ export function damage(root: string, next: Random): string[] {
       WAYS[way](join(root, file), next);
       return `${way} ${file}`;
     });
+}
+
+/** Empty when it has been damaged before. */
+function readJson(file: string): Record<string, unknown> {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  } catch {
+    return { nothing: true };
+  }
 }
 
 function flip(file: string, next: Random, times: number): void {
