@@ -16,6 +16,7 @@ import type {
   WeightsSource,
 } from "./weights/_contracts.ts";
 import { createEngine, type Engine } from "./weights/download/engine.ts";
+import { removeParts } from "./weights/files/part-claim.ts";
 import { createPlan, fileId } from "./weights/files/plan.ts";
 import { readReady, type ReadyTree, writeReady } from "./weights/files/ready.ts";
 import { createFetch } from "./weights/download/request.ts";
@@ -210,6 +211,7 @@ export function fillDataDir(options: FillOptions): Filling {
     }
     const paths = placed.map((file) => file.path);
     removeOthers(root, tree, paths, options.shipped);
+    removeParts(root, new Set(placed.map(({ id }) => id)));
     writeReady(root, tree, placed, options.shipped);
     return facts(sum(kept, await fetching.done), false);
   }

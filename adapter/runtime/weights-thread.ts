@@ -173,7 +173,12 @@ function startFetch(folder: string) {
         told = true;
         const { errors } = await begun.promise;
         const { code, message: sentence, fix } = message;
-        fail(code ? new errors(code, sentence, fix === undefined ? {} : { fix }) : new Error(sentence));
+        const error = code
+          ? new errors(code, sentence, fix === undefined ? {} : { fix })
+          : new Error(sentence);
+        // Where this thread was when it heard of it says nothing.
+        error.stack = `${error}`;
+        fail(error);
         break;
       }
       case "secret": {

@@ -3,7 +3,16 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -141,6 +150,17 @@ test("a fetch that failed says why, and the next one keeps what it had", async (
   assert.ok(readFileSync(join(path, "m.bin")).equals(body));
   const sent = s3.requests.slice(before).reduce((sum, { bytes }) => sum + bytes, 0);
   assert.ok(sent <= 17 * MIB, `${sent} bytes were fetched again`);
+});
+
+test("what a killed process left of a file that is complete by now is removed; what others may continue stays", async (t) => {
+  const { s3, root, fill } = await ground(t);
+  await s3.put("models", "m.bin", randomBytes(9 * MIB));
+  await fill([entry("s3://models/m.bin", "m.bin")], { tree: "first" }).done;
+  const [id] = readdirSync(join(root, "blobs"));
+  const left = [`${id}.part`, `${id}.journal`, "0123456789abcdef.part", "0123456789abcdef.journal"];
+  for (const name of left) writeFileSync(join(root, "blobs", name), "left");
+  await fill([entry("s3://models/m.bin", "m.bin")], { tree: "second" }).done;
+  assert.deepEqual(readdirSync(join(root, "blobs")).toSorted(), [id, ...left.slice(2)].toSorted());
 });
 
 test("the patterns of config.yaml choose, and nothing that matches is an error", async (t) => {

@@ -48,6 +48,18 @@ export function claimPart(root: string, id: string, resumable: boolean): PartCla
 }
 
 /**
+ * Remove the partial files of what is complete: a killed process left them, and another one fetched the file apart.
+ * @param complete ids
+ */
+export function removeParts(root: string, complete: ReadonlySet<string>): void {
+  const folder = join(root, "blobs");
+  for (const name of readdirSync(folder)) {
+    const id = /^([0-9a-f]+)\.(part|journal)$/.exec(name)?.[1] ?? "";
+    if (complete.has(id) && sweep(root, id).length === 0) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/**
  * Remove what processes that ended have left and nobody can continue.
  * @returns the claims of `id` that stay
  */
