@@ -3,7 +3,6 @@
 import { randomFillSync } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { crc32 } from "node:zlib";
 import { createChecksum } from "../adapter/runtime/weights/files/checksum.ts";
 import type { RemoteFile } from "../adapter/runtime/weights/_contracts.ts";
 
@@ -25,14 +24,16 @@ export function writeRandom(file: string, size: number): void {
 /** What the lock file says of a file that was pushed. */
 export function checksumsOf(file: string): Pick<RemoteFile, "checksum" | "blocks"> {
   const size = statSync(file).size;
-  const values = Buffer.alloc(Math.ceil(size / BLOCK_BYTES) * 4);
-  let whole = 0;
-  readPieces(file, (piece, i) => {
-    values.writeUInt32BE(crc32(piece), i * 4);
-    whole = crc32(piece, whole);
+  const whole = createChecksum("crc32c");
+  const pieces: string[] = [];
+  readPieces(file, (piece) => {
+    const block = createChecksum("crc32c");
+    for (const checksum of [whole, block]) checksum.update(piece);
+    pieces.push(block.digest());
   });
-  const blocks = { algorithm: "crc32", size: BLOCK_BYTES, values: values.toString("base64") } as const;
-  const checksum = { algorithm: "crc32", value: whole.toString(16).padStart(8, "0") } as const;
+  const values = Buffer.from(pieces.join(""), "hex").toString("base64");
+  const blocks = { algorithm: "crc32c", size: BLOCK_BYTES, values } as const;
+  const checksum = { algorithm: "crc32c", value: whole.digest() } as const;
   return { checksum, ...(size > BLOCK_BYTES && { blocks }) };
 }
 

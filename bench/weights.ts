@@ -167,7 +167,7 @@ function describe(jobs: readonly Job[], tools: readonly Tool[]): string[] {
   return [
     `${ROUNDS} rounds, shuffled, medians; whole processes; ${FILE_MIB} MiB in one file, and in ${SHARDS}; ` +
       `${SMALL_FILES} files of ${SMALL_BYTES / 1024} KiB; server and client on ${navigator.hardwareConcurrency} processors, all in memory. Every output was compared with its source.`,
-    "coldframe: held against the CRC-32s of a lock file, as push-weights writes them. coldframe-crc64nvme: against the checksum that S3 gives every object by itself. coldframe-unverified: length and ETag only. coldframe-list: no lock, it lists as the others do, and holds each file against its MD5.",
+    "coldframe: held against the CRC32Cs of a lock file, as push-weights writes them. coldframe-crc64nvme: against the checksum that S3 gives every object by itself. coldframe-unverified: length and ETag only. coldframe-list: no lock, it lists as the others do, and holds each file against its MD5.",
     `limited: ${Math.round(LIMITED_BYTES_PER_S / 1e6)} MB/s for each connection. Tools: ${tools.map(({ name }) => name).join(", ")}. Cases: ${jobs.map(({ name }) => name).join(", ")}.`,
   ];
 }

@@ -82,7 +82,7 @@ test("the commands of README exist", () => {
   const commands = readdirSync(join(ROOT, "adapter", "cli"));
   for (const [, name = ""] of README.matchAll(/npx coldframe ([\w-]+)/g))
     assert.ok(commands.includes(`${name}.ts`), name);
-  for (const [, name = ""] of README.matchAll(/npm run bench -- (\w+)/g)) {
+  for (const [, name = ""] of README.matchAll(/npm run bench -- ([\w-]+)/g)) {
     assert.ok(existsSync(join(ROOT, "bench", `${name}.ts`)), `bench ${name}`);
   }
 });

@@ -74,6 +74,12 @@ const EXPLAINED: Readonly<Record<string, readonly Fault[] | undefined>> = {
   WEIGHTS_INVALID: ["flip", "duplicate", "other-object"],
 };
 
+/** A frozen one would outlive us for good. */
+const children = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 interface Start {
   /** Milliseconds after the spawn, or as soon as a part of a file is there and others are not. */
   readonly kill?: number | "part";
@@ -265,6 +271,8 @@ async function coldStart(
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],
   });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
   const timers: NodeJS.Timeout[] = [];
   const at = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
   let hung = false;

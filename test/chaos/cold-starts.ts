@@ -28,6 +28,7 @@ const numbers = only === undefined ? Array.from({ length: Number(values.runs) },
 const began = performance.now();
 const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "coldframe-chaos-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 const catalogue = await openCatalogue();
 const certificate = makeCertificate(folder);
 const bundle = await bundleStart(folder);
