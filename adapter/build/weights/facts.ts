@@ -3,16 +3,11 @@
 
 import type { Access } from "../../runtime/weights/_contracts.ts";
 import { nameOf } from "../../runtime/weights/files/plan.ts";
+import { ephemeralStorageFor, MAX_EPHEMERAL_MB } from "../../runtime/weights/files/room.ts";
 import { arnOf, endpointOf, readS3Source, type S3Place } from "../../runtime/weights/sources/s3-address.ts";
 import { megabytes } from "../artifact.ts";
 import type { Config } from "../config-schema.ts";
 import type { PinnedEntry } from "./pin.ts";
-
-/** Of /tmp, in MB of 2^20 bytes. */
-const LARGEST_STORAGE_MB = 10_240;
-
-/** What has to stay free beside the weights: journals, and what the model itself writes. */
-const ROOM_BYTES = 64 * 2 ** 20;
 
 /** One source, for templates. Absent when it is not known before the cold start, or means nothing here. */
 export interface WeightsFact {
@@ -79,13 +74,14 @@ export function storageWarnings(
   { serverless, environment_variables: variables }: Config,
 ): string[] {
   if (variables["COLDFRAME_DATA_DIR"] !== undefined) return [];
-  const needed = Math.ceil((weightsBytes(facts) + ROOM_BYTES) / 2 ** 20);
+  // What the cold start itself will ask for: with less, it would refuse.
+  const needed = ephemeralStorageFor(weightsBytes(facts));
   const { ephemeral_storage: storage } = serverless;
   if (weightsBytes(facts) === 0 || needed <= storage) return [];
   const found = `the weights have ${megabytes(weightsBytes(facts))}`;
-  if (needed > LARGEST_STORAGE_MB) {
+  if (needed > MAX_EPHEMERAL_MB) {
     return [
-      `${found}, and the /tmp of a Lambda function at most ${LARGEST_STORAGE_MB} MB: they do not fit on Lambda. Use smaller or quantised weights, or mount a volume and name a folder of it in COLDFRAME_DATA_DIR.`,
+      `${found}, and the /tmp of a Lambda function at most ${MAX_EPHEMERAL_MB} MB: they do not fit on Lambda. Use smaller or quantised weights, or mount a volume and name a folder of it in COLDFRAME_DATA_DIR.`,
     ];
   }
   return [`${found}, and the function's /tmp ${storage} MB; write serverless.ephemeral_storage: ${needed}.`];

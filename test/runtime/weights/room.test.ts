@@ -23,12 +23,7 @@ import type { ColdframeError } from "../../../adapter/runtime/errors.ts";
 import type { PlannedFile } from "../../../adapter/runtime/weights/_contracts.ts";
 import { memoryLeft } from "../../../adapter/runtime/weights/files/memory.ts";
 import { readReady, readyFile, writeReady } from "../../../adapter/runtime/weights/files/ready.ts";
-import {
-  deploymentNeeds,
-  ephemeralStorageFor,
-  type Limits,
-  openRoom,
-} from "../../../adapter/runtime/weights/files/room.ts";
+import { ephemeralStorageFor, type Limits, openRoom } from "../../../adapter/runtime/weights/files/room.ts";
 import { place, prepareTree, treeFolder } from "../../../adapter/runtime/weights/files/tree.ts";
 import { useTree } from "../../../adapter/runtime/weights/files/users.ts";
 import { DIGEST, mountTmpfs, newFolder, newRoot, plannedFile, putBlob, remote } from "./_ground.ts";
@@ -322,9 +317,6 @@ test("storage for a deployment: what is stored, the reserve and the file system'
   assert.equal(ephemeralStorageFor(400 * MIB), 512);
   assert.equal(ephemeralStorageFor(430 * MIB), 576);
   assert.equal(ephemeralStorageFor(5000 * MIB), 5376);
-  assert.equal(deploymentNeeds(400 * MIB, 512), undefined);
-  assert.match(deploymentNeeds(5000 * MIB, 512) ?? "", /serverless\.ephemeral_storage: 5376/);
-  assert.match(deploymentNeeds(10_200 * MIB, 10_240) ?? "", /at most 10,240 MB/);
 });
 
 test("memory: the strictest cgroup above the process, with its page cache, and what the machine has", () => {

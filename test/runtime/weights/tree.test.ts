@@ -19,7 +19,6 @@ import {
   prepareTree,
   removeOthers,
   shippedFiles,
-  treeDigest,
   treeFolder,
 } from "../../../adapter/runtime/weights/files/tree.ts";
 import { DIGEST, grounds, newFolder, newRoot, plannedFile, putBlob } from "./_ground.ts";
@@ -158,21 +157,6 @@ test("an artifact without data files ships none", () => {
   prepareTree(root, DIGEST, join(root, "no-such-folder"));
   assert.deepEqual(readdirSync(treeFolder(root, DIGEST)), []);
   assert.deepEqual(shippedFiles(undefined), []);
-});
-
-test("the digest of a tree changes with the shipped files and their place, not with their content", () => {
-  const [one, other] = [newFolder(), newFolder()];
-  assert.equal(treeDigest(DIGEST, one), DIGEST);
-  assert.equal(treeDigest(DIGEST), DIGEST);
-  for (const folder of [one, other]) writeFileSync(join(folder, "a"), "1");
-  const digest = treeDigest(DIGEST, one);
-  assert.match(digest, /^[0-9a-f]{64}$/);
-  assert.notEqual(digest, DIGEST);
-  assert.notEqual(digest, treeDigest(DIGEST, other));
-  writeFileSync(join(one, "a"), "2");
-  assert.equal(treeDigest(DIGEST, one), digest);
-  writeFileSync(join(one, "b"), "");
-  assert.notEqual(treeDigest(DIGEST, one), digest);
 });
 
 test("files of an earlier list are removed, and what is wanted stays", () => {

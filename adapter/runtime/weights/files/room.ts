@@ -19,7 +19,7 @@ const FILE_SYSTEM_SHARE = 0.05;
 
 /** Of Lambda, in MB of 1,048,576 bytes. */
 const MIN_EPHEMERAL_MB = 512;
-const MAX_EPHEMERAL_MB = 10_240;
+export const MAX_EPHEMERAL_MB = 10_240;
 
 /** Suggestions are multiples of it. */
 const EPHEMERAL_STEP_MB = 64;
@@ -80,15 +80,6 @@ export function openRoom(
 export function ephemeralStorageFor(bytes: number): number {
   const needed = ((bytes + RESERVE_BYTES) * (1 + FILE_SYSTEM_SHARE)) / MIB;
   return Math.max(MIN_EPHEMERAL_MB, Math.ceil(needed / EPHEMERAL_STEP_MB) * EPHEMERAL_STEP_MB);
-}
-
-/**
- * What a deployment has to change to hold its weights, as a sentence; `undefined` when it can.
- * @param ephemeralStorageMb as it is set now
- */
-export function deploymentNeeds(bytes: number, ephemeralStorageMb: number): string | undefined {
-  const needed = ephemeralStorageFor(bytes);
-  return needed <= ephemeralStorageMb ? undefined : setStorage(needed);
 }
 
 const setStorage = (megabytes: number): string =>

@@ -1,7 +1,7 @@
 // The data directory as the model sees it, trees/<digest>/: hard links to complete blobs, and symbolic links to the
 // files of data_dir that the artifact ships. Appears by rename only; nothing is ever written through a link.
 
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   copyFileSync,
   linkSync,
@@ -38,17 +38,6 @@ export function shippedFiles(folder: string | undefined): string[] {
       return entry.isDirectory() ? list(path) : [path];
     });
   return list("").toSorted();
-}
-
-/**
- * The digest of a tree that holds the weights of `digest` and the shipped files: another artifact with the same weights
- * has other files, or has them elsewhere.
- */
-export function treeDigest(digest: string, shippedData?: string): string {
-  const paths = shippedFiles(shippedData);
-  if (shippedData === undefined || paths.length === 0) return digest;
-  const facts = JSON.stringify([digest, realpathSync(shippedData), paths]);
-  return createHash("sha256").update(facts).digest("hex");
 }
 
 /**
