@@ -1,5 +1,5 @@
-// The one place with bundler options: what turns a model and the adapter into bundle.cjs, and the engine of weights and
-// AWS's SDK into files of their own. adapter/build/bundle.ts and weights-bundle.ts run it; nothing else bundles anything.
+// The one place with bundler options: what turns a model and the adapter into bundle.cjs, and the late parts, the engine
+// of weights and AWS's SDK into files of their own. adapter/build/bundle.ts and parts.ts run it; nothing else bundles.
 
 import { dirname, extname, join } from "node:path";
 
@@ -31,19 +31,21 @@ export function bundleOptions({ folder, entry, outfile, runtime, adapter, plugin
 }
 
 /**
- * A file that the artifact carries beside bundle.cjs: weights.cjs or aws-sdk.cjs.
+ * A file that the artifact carries beside bundle.cjs: late.cjs, weights.cjs or aws-sdk.cjs.
  * @param {object} part
  * @param {string} part.folder absolute
  * @param {string} part.entry absolute
  * @param {string} part.outfile absolute; nothing is written there by esbuild itself
  * @param {"nodejs22.x" | "nodejs24.x"} part.runtime
  * @param {string[]} [part.external]
+ * @param {import("esbuild").Plugin[]} [part.plugins]
  * @returns {import("esbuild").BuildOptions & { write: false, metafile: true }}
  */
-export function partOptions({ folder, entry, outfile, runtime, external = [] }) {
+export function partOptions({ folder, entry, outfile, runtime, external = [], plugins = [] }) {
   return {
     ...nodeOptions({ folder, entry, outfile, runtime }),
     external,
+    plugins,
     // The SDK's ES modules: of its CommonJS, everything would be kept.
     mainFields: ["module", "main"],
   };

@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { build as esbuild } from "esbuild";
 import type { LoadedConfig } from "../adapter/build/config.ts";
-import { bundleSdk, bundleWeights } from "../adapter/build/weights/bundle.ts";
+import { bundleSdk, bundleWeights } from "../adapter/build/parts.ts";
 import type { ManifestSource, WeightsManifest } from "../adapter/runtime/weights/_contracts.ts";
 
 export interface Fetched {

@@ -13,10 +13,10 @@ const FLOORS: readonly (readonly [string, RegExp])[] = [
   ["words", /^(call|contracts|errors|log|model)\.ts$/],
   [
     "parts",
-    /^((accept|body|concurrency|frames|gather|heartbeat|invocation|json|metrics|schema|secret-references|secrets|stack|stream)\.ts|(aws|events)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
+    /^((accept|body|concurrency|frames|gather|heartbeat|invocation|json|metrics|schema|secret-references|secrets|stack|stream)\.ts|(aws|bodies|events)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
   ],
-  ["story", /^(cold-start|data-dir|failure|model-class|predict|reply|routes|weights-thread)\.ts$/],
-  ["targets", /^targets\/[\w-]+\.ts$/],
+  ["story", /^((cold-start|data-dir|failure|late|model-class|predict|reply|routes|weights-thread)\.ts|vendor\/[\w-]+\.ts)$/],
+  ["targets", /^targets\/(server\/)?[\w-]+\.ts$/],
 ];
 
 const STUB = "stub.mjs";

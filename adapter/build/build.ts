@@ -13,12 +13,12 @@ import { writeEntry } from "./entry.ts";
 import { findModel } from "./model-file.ts";
 import { openApiDocument, schemaDocument } from "./openapi.ts";
 import { optimizeProject } from "./onnx/project.ts";
+import { bundleLate, bundleSdk } from "./parts.ts";
 import type { Cpu } from "./platform.ts";
 import { type BuildReport, report } from "./report.ts";
 import { usesSdk } from "./weights/sdk-use.ts";
 import { stage } from "./staging.ts";
 import { buildWeights, pinProject } from "./weights/build.ts";
-import { bundleSdk } from "./weights/bundle.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 import { writeLock } from "./weights/lock.ts";
 import { writeZip } from "./zip.ts";
@@ -95,11 +95,12 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
     step(`bundle ${loaded.modelFile}`);
     const bundle = await (await bundlers.get(loaded, writeEntry(loaded))).bundle();
     const weights = await buildWeights(loaded, pinned, weightsOptions);
-    const sdk = usesSdk(loaded) ? [{ path: "aws-sdk.cjs", contents: await bundleSdk(loaded) }] : [];
+    const parts = [{ path: "late.cjs", contents: await bundleLate(loaded) }];
+    if (usesSdk(loaded)) parts.push({ path: "aws-sdk.cjs", contents: await bundleSdk(loaded) });
     const staging = await stage(outDir);
     try {
       step("copy addons and data");
-      await fillArtifact(staging.directory, bundle, data, [...weights.files, ...sdk], quick);
+      await fillArtifact(staging.directory, bundle, data, [...weights.files, ...bundle.parts, ...parts], quick);
       step("inspect the model");
       const inspection = await inspectBundle(
         staging.directory,

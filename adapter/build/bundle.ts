@@ -13,7 +13,9 @@ import type { LoadedConfig } from "./config.ts";
 import { findPackage, type Package, packageName, packageOf } from "./packages.ts";
 import type { Cpu } from "./platform.ts";
 import { adapterFile } from "./runtime-files.ts";
+import { bundleConverter, type Converter, convertersOf, schemaConverters } from "./schema-converters.ts";
 import { portableSourceMap } from "./source-map.ts";
+import type { MadeFile } from "./weights/build.ts";
 import { zodNamespace } from "./zod-namespace.ts";
 
 export interface Bundle {
@@ -21,6 +23,8 @@ export interface Bundle {
   readonly map: Uint8Array;
   /** Native addons: node_modules/ and native/. */
   readonly addons: readonly CopiedFile[];
+  /** What is read from beside it when it is asked for: the converters of schemas. */
+  readonly parts: readonly MadeFile[];
   /** Absolute paths of the files it was made of, without npm packages. */
   readonly inputs: readonly string[];
   readonly warnings: readonly string[];
@@ -35,10 +39,11 @@ export interface Bundler {
 
 /** Keep esbuild warm for one project, so that a second bundle takes milliseconds. */
 export async function createBundler(
-  { project, config }: LoadedConfig,
+  loaded: LoadedConfig,
   entry: string,
   cpu: Cpu,
 ): Promise<Bundler> {
+  const { project, config } = loaded;
   const boundary = createAddonBoundary(project);
   const outfile = resolve(project, ".coldframe", "bundle.cjs");
   const options = bundleOptions({
@@ -47,7 +52,7 @@ export async function createBundler(
     outfile,
     runtime: config.serverless.runtime,
     adapter: adapterFile("index"),
-    plugins: [boundary.plugin, zodNamespace],
+    plugins: [boundary.plugin, schemaConverters, zodNamespace],
   });
   const warm = await context(options);
 
@@ -57,19 +62,25 @@ export async function createBundler(
         const result = await warm.rebuild();
         const trace = await traceUses([...boundary.uses.values()], cpu);
         const again = boundary.keepOut(inBoth(result.metafile, trace, project));
-        if (!again) return finish(result, trace);
+        if (!again) return await finish(result, trace);
       }
     } catch (failure) {
       throw bundleError(failure, project);
     }
   }
 
-  function finish(result: BuildResult<typeof options>, trace: Trace): Bundle {
+  async function finish(result: BuildResult<typeof options>, trace: Trace): Promise<Bundle> {
     const { code, map } = outputs(result);
+    const converters = convertersOf(Object.keys(result.metafile.inputs));
+    const toFile = async (converter: Converter) => ({
+      path: converter.path,
+      contents: await bundleConverter(converter, loaded),
+    });
     return {
       code,
       map: portableSourceMap(map, outfile, project),
       addons: [...layOut(chooseAddonFiles(trace, cpu), roots(boundary)), ...ownFiles(boundary, project, cpu)],
+      parts: await Promise.all(converters.map(toFile)),
       inputs: sources(result.metafile, project).filter(
         (file) => file !== entry && !file.includes(`${sep}node_modules${sep}`),
       ),

@@ -78,6 +78,7 @@ import { lambda } from ${runtime("targets/lambda")};
 ${kinds.map((kind) => `import { ${kind} } from ${runtime(`targets/_${kind}`)};`).join("\n")}
 ${events.map(({ name, variable }) => `import ${variable} from ${runtime(`events/${name}`)};`).join("\n")}
 import { ${secrets} } from ${runtime("secrets")};
+export { ColdframeError, errorBody, toColdframeError } from ${runtime("errors")};
 ${sdk ? `import { setSdkFile } from ${runtime("aws/sdk")};\n` : ""}${metrics ? `import { embeddedMetrics } from ${runtime("metrics")};\n` : ""}
 const config = ${literal(config)};
 

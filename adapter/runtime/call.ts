@@ -1,6 +1,7 @@
 // The HTTP waist: a Call comes in, a Reply goes out. Both are plain records, so that the hot path never builds a
 // WHATWG Request or Response; those are made only when the model's author touches one.
 
+import type { Observation } from "./contracts.ts";
 import type { ColdframeError } from "./errors.ts";
 
 /** One HTTP request, whatever carried it. */
@@ -15,6 +16,8 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   /** The body without the transport's base64: text when the transport carried text; "" when there is none. */
   body(): string | Uint8Array;
+  /** Of a target whose bodies arrive after the head: wait for all of it. @throws INPUT_TOO_LARGE, CANCELLED */
+  readonly arrived?: () => Promise<void>;
   /** Where the call came from, for the model and the log. */
   readonly origin: Origin;
 }
@@ -31,6 +34,8 @@ export interface Origin {
   readonly deadline: number;
   readonly tenantId: string | undefined;
   readonly cancellation: Cancellation;
+  /** Of a deployment that wants metrics or traces. */
+  readonly observation?: Observation | undefined;
 }
 
 /** One HTTP answer. Header names are lower case; `cookies` holds whole Set-Cookie values. */

@@ -8,7 +8,7 @@ import { ColdframeError } from "./errors.ts";
 import { writeLog } from "./log.ts";
 import type { Model, ModelClass, ModelContext } from "./model.ts";
 import { checkInstance } from "./model-class.ts";
-import { createPredict, type Predict } from "./predict.ts";
+import { createRun, type Run } from "./predict.ts";
 
 /** A second less than Lambda gives, for Node's own start before our clock and the answer after it. */
 const INIT_WINDOW_MS = 9_000;
@@ -22,7 +22,7 @@ const LOAD_RETRY_DELAY_MS = 500;
 /** A model that is constructed and loaded. */
 export interface ReadyModel {
   readonly instance: Model;
-  readonly predict: Predict;
+  readonly run: Run;
 }
 
 export interface ColdStart {
@@ -128,7 +128,7 @@ async function load(deployment: Deployment, { codeCache, data }: Artifact): Prom
   const total_ms = round(sinceSpawn());
   const facts = { phases, total_ms, weights: fetched, code_cache: codeCache, environment };
   writeLog("info", "cold start", { ...deployment.metricFields?.(facts), ...facts });
-  return { instance, predict: createPredict(instance, Model, settings) };
+  return { instance, run: createRun(instance, Model, settings) };
 }
 
 async function loadInTime(

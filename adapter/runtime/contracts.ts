@@ -2,6 +2,8 @@
 // generated entry assembles: a Deployment. Types only.
 
 import type { Call, Origin, Reply } from "./call.ts";
+import type { ColdframeError } from "./errors.ts";
+import type { Late } from "./late.ts";
 import type { ModelWeights } from "./model.ts";
 import type { Secrets } from "./secrets.ts";
 import type { WeightsDirectory, WeightsFacts } from "./weights-thread.ts";
@@ -16,6 +18,8 @@ export interface Deployment {
   readonly importModel: () => Promise<Readonly<Record<string, unknown>>>;
   /** Gets the declared secrets; a model that declares none does not carry the reading of them. */
   readonly readSecrets: (declared: Settings["secrets"]) => Secrets | Promise<Secrets>;
+  /** Watches invocations, of a deployment that wants metrics or traces. */
+  readonly observe?: Observe | undefined;
   /** The fields that make a log line carry metrics, of a deployment that wants any; see metrics.ts. */
   readonly metricFields?: (facts: ColdStartFacts) => object;
 }
@@ -46,7 +50,24 @@ export interface Artifact {
   readonly codeCache: "accepted" | "rejected" | "absent";
   /** Of a deployment with weights, what weights.cjs opened, which fetches already. */
   readonly data: DataDirectory | WeightsDirectory;
+  /** What the bundle leaves to late.cjs, read when it is first asked for. */
+  readonly late: () => Late;
 }
+
+/** Begins to watch one invocation; `call` when it is HTTP. */
+export type Observe = (origin: Origin, call: Call | undefined) => Observation;
+
+/** What is told of one invocation while it lasts. */
+export interface Observation {
+  /** Run one step, and have its time and what it calls: a promise's step lasts until it settles. */
+  step<T>(name: Step, run: () => T): T;
+  /** The first item of a stream is there. */
+  firstItem(): void;
+  /** Nothing more happens: the answer has left, or failed to. */
+  end(outcome: { readonly status?: number | undefined; readonly error?: ColdframeError | undefined }): void;
+}
+
+export type Step = "preprocess" | "queue" | "predict" | "postprocess";
 
 /** Where the files of a deployment are that the model reads. */
 export interface DataDirectory extends ModelWeights {

@@ -48,6 +48,9 @@ export interface Invocation {
   readonly log: Log;
 }
 
+/** The members that the clients of OpenAI and Anthropic call. */
+export type VendorMember = "chatCompletions" | "completions" | "embeddings" | "responses" | "messages";
+
 type Awaitable<T> = T | Promise<T>;
 
 /**
@@ -57,7 +60,7 @@ type Awaitable<T> = T | Promise<T>;
  * `predict` returns any JSON value, a `Uint8Array`, a `Response`, or an iterable, async iterable or `ReadableStream`,
  * which streams. An array or a string is a value.
  */
-export interface Model {
+export interface Model extends Partial<Record<VendorMember, VendorMethod>> {
   setupEnvironment?(environment: string): Awaitable<void>;
   /** Gets what the constructor got. */
   load?(context: ModelContext): Awaitable<void>;
@@ -70,6 +73,9 @@ export interface Model {
   isHealthy?(): unknown;
   unload?(): Awaitable<void>;
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: as above.
+type VendorMethod = (request: any, invocation: Invocation) => unknown;
 
 /** The class itself: how it is constructed and what it says of its input and output. */
 export interface ModelClass {

@@ -2,15 +2,27 @@
 // and the model's concurrency. Knows nothing of HTTP or of any event source. Errors of the model's own are wrapped
 // once, where its methods are called.
 
-import type { Cancellation } from "./call.ts";
+import type { Origin } from "./call.ts";
 import { createSlots } from "./concurrency.ts";
-import type { Settings } from "./contracts.ts";
+import type { Settings, Step } from "./contracts.ts";
 import { ColdframeError, toColdframeError } from "./errors.ts";
-import type { Invocation, Model, ModelClass } from "./model.ts";
+import type { Invocation, Model, ModelClass, VendorMember } from "./model.ts";
 import { validate } from "./schema.ts";
 import { type Items, itemStream } from "./stream.ts";
 
-export type Predict = (input: unknown, invocation: Invocation, cancellation: Cancellation) => Promise<Output>;
+/** A method of the model that answers: `predict`, or one of those that a vendor's clients call. */
+export type Member = "predict" | VendorMember;
+
+/**
+ * Call one member of the model. Schemas, preprocess and postprocess belong to predict alone.
+ * @throws INPUT_INVALID, OUTPUT_INVALID, PREDICT_FAILED, and the cancellation's reason
+ */
+export type Run = (
+  member: Member,
+  input: unknown,
+  invocation: Invocation,
+  origin: Pick<Origin, "cancellation" | "observation">,
+) => Promise<Output>;
 
 /** What a model gave: exactly one of three. */
 export type Output =
@@ -18,18 +30,18 @@ export type Output =
   | { readonly stream: Items<unknown> }
   | { readonly response: Response; readonly body: Items<unknown> | undefined };
 
-/** The model as one function. @throws INPUT_INVALID, OUTPUT_INVALID, PREDICT_FAILED, and the cancellation's reason */
-export function createPredict(
+/** The model as one function. */
+export function createRun(
   instance: Model,
   schemas: Pick<ModelClass, "input" | "output">,
   settings: Settings,
-): Predict {
+): Run {
   const takeSlot = createSlots(settings.predictConcurrency);
   const needsBody = !schemas.input && (instance.preprocess ?? instance.predict)?.length;
 
-  return async (raw, invocation, cancellation) => {
+  return async (member, raw, invocation, { cancellation, observation }) => {
     // Cancellation is heard even while the model is not listening. What answers at once does not wait.
-    function step(what: string, run: () => unknown): unknown {
+    function attempt(what: string, run: () => unknown): unknown {
       const fail = (error: unknown) => {
         throw cancellation.reason ?? toColdframeError(error, what);
       };
@@ -40,31 +52,38 @@ export function createPredict(
         fail(error);
       }
     }
-    const call = (member: "preprocess" | "predict" | "postprocess", argument: unknown) =>
-      instance[member] ? step(member, () => instance[member]?.(argument, invocation)) : argument;
+    const step = <T>(name: Step, run: () => T): T => (observation ? observation.step(name, run) : run());
+    const call = (name: Member | "preprocess" | "postprocess", argument: unknown) =>
+      instance[name]
+        ? step(name as Step, () => attempt(name, () => instance[name]?.(argument, invocation)))
+        : argument;
+    const isPredict = member === "predict";
+    const around = (name: "preprocess" | "postprocess", value: unknown) =>
+      isPredict ? call(name, value) : value;
     const check = (side: "input" | "output", value: unknown) => {
-      const schema = schemas[side];
-      return schema ? step(`static ${side}`, () => validate(schema, value, side)) : value;
+      const schema = isPredict && schemas[side];
+      return schema ? attempt(`static ${side}`, () => validate(schema, value, side)) : value;
     };
 
-    if (raw === undefined && needsBody) {
+    if (raw === undefined && isPredict && needsBody) {
       throw new ColdframeError("INPUT_INVALID", "the body is empty.");
     }
-    const input = await call("preprocess", await check("input", raw));
-    const release = await takeSlot(cancellation);
+    const input = await around("preprocess", await check("input", raw));
+    const release = await step("queue", () => takeSlot(cancellation));
     try {
-      const result = await call("predict", input);
+      const result = await call(member, input);
       if (!isResponse(result) && !isIterable(result)) {
         release();
-        return { value: await check("output", await call("postprocess", result)) };
+        return { value: await check("output", await around("postprocess", result)) };
       }
-      if (instance.postprocess) {
+      if (isPredict && instance.postprocess) {
         throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
       }
       const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) =>
         itemStream(source, cancellation, settings.streamingReadTimeoutMs, release, toItem);
       if (!isResponse(result)) {
-        return { stream: items(result, schemas.output && ((item) => check("output", item))) };
+        const checked = isPredict && schemas.output;
+        return { stream: items(result, checked ? (item) => check("output", item) : undefined) };
       }
       if (!result.body) release();
       return { response: result, body: result.body ? items(result.body) : undefined };

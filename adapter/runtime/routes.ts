@@ -1,4 +1,5 @@
 // The table of routes, the same on every target: a Call comes in, a Reply goes out. Only inference waits for the model.
+// The paths of OpenAI's and Anthropic's clients are late code: vendor/.
 
 import { readFileSync } from "node:fs";
 import { readInput } from "./body.ts";
@@ -12,15 +13,29 @@ import { toInvocation } from "./invocation.ts";
 import { jsonReply, outputReply, replyWith } from "./reply.ts";
 import type { ReadStack } from "./stack.ts";
 
+/** Answers every call, and never rejects before a streamed body begins. */
 export type Route = (call: Call) => Promise<Reply>;
 
-type Answer = (call: Call) => Reply | Promise<Reply>;
+export type Answer = (call: Call) => Reply | Promise<Reply>;
+
+/** Answers by path; what takes GET takes HEAD. */
+export interface Answers {
+  readonly gets: Readonly<Record<string, Answer>>;
+  readonly posts: Readonly<Record<string, Answer>>;
+}
+
+/** One execution environment, or one server: what every answer is made with. */
+export interface Environment {
+  readonly artifact: Artifact;
+  readonly start: ColdStart;
+  readonly readStack: ReadStack;
+}
 
 /** How Truss's paths begin, "*" in the table; any name is served, as there, since one deployment is one model. */
 const TRUSS_MODEL = /^\/v1\/models\/[^/:]+/;
 
-/** @returns one function that answers every call and never rejects before a streamed body begins */
-export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: ReadStack): Route {
+/** The answers that every target has. */
+export function createAnswers({ artifact, start }: Environment): Answers {
   const status = (name: string) => jsonReply(200, { status: name });
   const alive: Answer = () => status("alive");
 
@@ -46,37 +61,42 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
   const predict: Answer = async (call) => {
     const { headers, origin } = call;
     const model = start.model ?? (await start.wait(origin.cancellation));
-    const output = await model.predict(readInput(call), toInvocation(origin, call), origin.cancellation);
+    await call.arrived?.();
+    const output = await model.run("predict", readInput(call), toInvocation(origin, call), origin);
     return outputReply(output, headers, origin.id);
   };
 
   // Written by the build: what turns schemas into documents has no business in a bundle.
   const document = (name: string) => () => {
     try {
-      return replyWith(readFileSync(`${folder}/${name}`, "utf8"), JSON_TYPE);
+      return replyWith(readFileSync(`${artifact.folder}/${name}`, "utf8"), JSON_TYPE);
     } catch (cause) {
       throw new ColdframeError("ROUTE_NOT_FOUND", `the build made no ${name}.`, { cause });
     }
   };
   const schema = document("schema.json");
 
-  const gets: Record<string, Answer> = {
-    "/": alive,
-    "/health/live": alive,
-    "/health/ready": ready,
-    "/ping": ping,
-    "/schema": schema,
-    "/openapi.json": document("openapi.json"),
-    "*": ready,
-    "*/loaded": loaded,
-    "*/schema": schema,
+  return {
+    gets: {
+      "/": alive,
+      "/health/live": alive,
+      "/health/ready": ready,
+      "/ping": ping,
+      "/schema": schema,
+      "/openapi.json": document("openapi.json"),
+      "*": ready,
+      "*/loaded": loaded,
+      "*/schema": schema,
+    },
+    posts: { "/predict": predict, "/invocations": predict, "*:predict": predict },
   };
-  const posts: Record<string, Answer> = {
-    "/predict": predict,
-    "/invocations": predict,
-    "*:predict": predict,
-  };
+}
 
+/**
+ * The route over a table of answers.
+ * @param fail makes the reply of an error; the vendors' clients expect shapes of their own
+ */
+export function routeOver({ gets, posts }: Answers, fail: (error: unknown, call: Call) => Reply): Route {
   return async (call) => {
     const { method, origin } = call;
     let allow = "";
@@ -94,10 +114,22 @@ export function createRoutes({ folder }: Artifact, start: ColdStart, readStack: 
       }
       reply = await answer(call);
     } catch (error) {
-      reply = failedReply(error, origin.id, readStack);
+      reply = fail(error, call);
       if (allow) reply.headers["allow"] = allow;
     }
     reply.headers["x-request-id"] ??= origin.id;
     return method === "HEAD" ? { ...reply, body: undefined } : reply;
+  };
+}
+
+/** Everything a function answers, the vendors' paths included. */
+export function createRoutes(environment: Environment, answers = createAnswers(environment)): Route {
+  const { artifact, readStack } = environment;
+  const route = routeOver(answers, (error, { origin }) => failedReply(error, origin.id, readStack));
+  let vendor: Route | undefined;
+  return (call) => {
+    if (!/^\/v1\/(?!models\/)/.test(call.path)) return route(call);
+    vendor ??= artifact.late().vendorRoute(environment);
+    return vendor(call);
   };
 }

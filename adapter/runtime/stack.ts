@@ -7,7 +7,7 @@ import { SourceMap } from "node:module";
 const FRAME = /^ +at (?:async )?(.* \()?(.*):(\d+):(\d+)\)?$/;
 
 /** Frames of Node and of the adapter, seen from the author of a model. */
-const NOT_THE_AUTHORS = /^node:|(^|\/)(adapter\/(runtime|local)|coldframe\/dist)\//;
+const NOT_THE_AUTHORS = /^node:|\/(late|weights)\.cjs|(^|\/)(adapter\/(runtime|local)|coldframe\/dist)\//;
 
 /** Turn a stack into one that starts in the author's files. */
 export type ReadStack = (error: unknown) => string;

@@ -5,7 +5,7 @@
 // Not imported: an ES module import of node:fs reads each of its exports, and so loads Node's streams and promises API.
 const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
 const { createRequire } = process.getBuiltinModule("node:module");
-const { constants, Script } = process.getBuiltinModule("node:vm");
+const { compileFunction, constants, Script } = process.getBuiltinModule("node:vm");
 
 const folder = import.meta.dirname;
 const bundleFile = `${folder}/bundle.cjs`;
@@ -26,7 +26,8 @@ try {
   // Built without one: another architecture, or another Node version than the function's.
 }
 
-const script = new Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
+const PARAMETERS = ["exports", "require", "module", "__filename", "__dirname"];
+const script = new Script(`(function (${PARAMETERS.join(", ")}) {\n${source}\n})`, {
   filename: bundleFile,
   // The wrapper is a line of its own, so that positions in stacks are those of bundle.cjs and its source map.
   lineOffset: -1,
@@ -39,6 +40,19 @@ const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejecte
 const bundle = { exports: {} };
 script.runInThisContext()(bundle.exports, require, bundle, bundleFile, folder);
 
-export const { stream, buffered, ready } = bundle.exports.start({ folder, codeCache, data });
+// What a cold start has no use for; its errors are the bundle's.
+/** @type {any} */
+let lateExports;
+function late() {
+  if (lateExports) return lateExports;
+  const filename = `${folder}/late.cjs`;
+  const part = { exports: {} };
+  const ask = (/** @type {string} */ name) => (name === "coldframe:errors" ? bundle.exports : require(name));
+  const run = compileFunction(readFileSync(filename, "latin1"), PARAMETERS, { filename });
+  run(part.exports, ask, part, filename, folder);
+  return (lateExports = part.exports);
+}
+
+export const { stream, buffered, ready } = bundle.exports.start({ folder, codeCache, data, late });
 
 await ready;

@@ -79,6 +79,7 @@ describe("an artifact", () => {
       "data",
       "deployment.json",
       "index.mjs",
+      "late.cjs",
       "openapi.json",
       "schema.json",
     ]);

@@ -5,6 +5,7 @@ import { EventEmitter, once } from "node:events";
 import functionUrl from "../../adapter/runtime/events/function-url.ts";
 import direct from "../../adapter/runtime/events/direct.ts";
 import type { DataDirectory, Deployment, Settings } from "../../adapter/runtime/contracts.ts";
+import * as late from "../../adapter/runtime/late.ts";
 import { readSecrets } from "../../adapter/runtime/secrets.ts";
 import { http } from "../../adapter/runtime/targets/_http.ts";
 import { records } from "../../adapter/runtime/targets/_records.ts";
@@ -40,6 +41,7 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
   const handlers = lambda(deployment, [http(functionUrl), records(direct)], {
     folder: options.folder ?? "/nowhere",
     codeCache: "absent",
+    late: () => late,
     data: shippedData(options.folder ?? "/nowhere"),
   });
   handlers.ready.catch(() => {});

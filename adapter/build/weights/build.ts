@@ -3,8 +3,8 @@
 
 import { join } from "node:path";
 import type { LoadedConfig } from "../config.ts";
+import { bundleWeights } from "../parts.ts";
 import { manifestText, weightsManifest } from "./artifact.ts";
-import { bundleWeights } from "./bundle.ts";
 import { storageWarnings, type WeightsFact, weightsFacts } from "./facts.ts";
 import { hasLock, lockFile } from "./lock.ts";
 import { type Pinned, pinWeights } from "./pin.ts";

@@ -12,8 +12,9 @@ const MAX_ESCAPE_BYTES = 6;
 
 /** Answer the events of an HTTP source. */
 export function http(source: HttpSource): CreateReceiver {
-  return ({ artifact, start, readStack }) => {
-    const route = createRoutes(artifact, start, readStack);
+  return (environment) => {
+    const { readStack } = environment;
+    const route = createRoutes(environment);
     return {
       ...source,
       // A stream is collected, and its failure becomes an honest error status.

@@ -2,16 +2,8 @@
 // for each kind of event source. The generated entry names the kinds that a deployment has. Types only.
 
 import type { Origin, Reply } from "../call.ts";
-import type { ColdStart } from "../cold-start.ts";
-import type { Artifact, Prelude } from "../contracts.ts";
-import type { ReadStack } from "../stack.ts";
-
-/** One execution environment: what every receiver answers with. */
-export interface Environment {
-  readonly artifact: Artifact;
-  readonly start: ColdStart;
-  readonly readStack: ReadStack;
-}
+import type { Prelude } from "../contracts.ts";
+import type { Environment } from "../routes.ts";
 
 /** Takes the events of one source. */
 export interface Receiver {

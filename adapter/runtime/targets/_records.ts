@@ -17,7 +17,7 @@ export function records(source: RecordSource): CreateReceiver {
   return ({ start, readStack }) => {
     async function predict({ input, event }: SourceRecord, origin: Origin): Promise<Output> {
       const model = await start.wait(origin.cancellation);
-      const output = await model.predict(input, toInvocation(origin, undefined, event), origin.cancellation);
+      const output = await model.run("predict", input, toInvocation(origin, undefined, event), origin);
       if (!("response" in output) || output.response.status < 400) return output;
       // Who invokes without HTTP sees no status: an answer that says it failed is a failure.
       throw new ColdframeError(

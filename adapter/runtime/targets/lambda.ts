@@ -6,7 +6,7 @@ import { beginColdStart } from "../cold-start.ts";
 import type { Artifact, Deployment } from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
 import { failedError } from "../failure.ts";
-import { stackReader } from "../stack.ts";
+import type { ReadStack } from "../stack.ts";
 import { initPhase, unloadOnShutdown } from "./_lifecycle.ts";
 import type { CreateReceiver, Receiver } from "./_receiver.ts";
 import { type ResponseStream, respond, STREAMING } from "./_response-stream.ts";
@@ -42,7 +42,7 @@ export function lambda(
   artifact: Artifact,
 ): LambdaHandlers {
   const start = beginColdStart(deployment, artifact);
-  const readStack = stackReader(`${artifact.folder}/bundle.cjs`);
+  const readStack: ReadStack = (error) => artifact.late().readStack(`${artifact.folder}/bundle.cjs`, error);
   const receivers = sources.map((create) => create({ artifact, start, readStack }));
   const active = new Set<Cancellation>();
   unloadOnShutdown(start, active);
