@@ -10,12 +10,15 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** From the ground up; adapter/README.md draws the same. A file that is on none of them fails the test. */
 const FLOORS: readonly (readonly [string, RegExp])[] = [
-  ["words", /^(call|contracts|errors|log|model)\.ts$/],
+  ["words", /^(call|contracts|errors|input|log|model)\.ts$/],
   [
     "parts",
-    /^((accept|body|concurrency|frames|gather|heartbeat|invocation|json|metrics|schema|secret-references|secrets|stack|stream)\.ts|(aws|bodies|events)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
+    /^((accept|batch|body|concurrency|frames|gather|heartbeat|invocation|json|predict-batch|request|schema|secret-references|secrets|stack|stream)\.ts|(aws|bodies|events|observe|results)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
   ],
-  ["story", /^((cold-start|data-dir|failure|late|model-class|predict|reply|routes|weights-thread)\.ts|vendor\/[\w-]+\.ts)$/],
+  [
+    "story",
+    /^((cold-start|data-dir|data-dir-fetch|failure|late|model-class|predict|reply|report|routes|warm-up|weights-(directory|fetch|open|thread|wire))\.ts|vendor\/[\w-]+\.ts)$/,
+  ],
   ["targets", /^targets\/(server\/)?[\w-]+\.ts$/],
 ];
 

@@ -16,6 +16,8 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   /** The body without the transport's base64: text when the transport carried text; "" when there is none. */
   body(): string | Uint8Array;
+  /** What config.yaml allows, also after the body is decompressed; absent where the platform has limits of its own. */
+  readonly maxBodyBytes?: number;
   /** Of a target whose bodies arrive after the head: wait for all of it. @throws INPUT_TOO_LARGE, CANCELLED */
   readonly arrived?: () => Promise<void>;
   /** Where the call came from, for the model and the log. */
@@ -33,9 +35,11 @@ export interface Origin {
   /** When the answer must have left, in milliseconds since the epoch. */
   readonly deadline: number;
   readonly tenantId: string | undefined;
+  /** The caller's trace, for the log: its id, or X-Ray's header as Lambda has it. */
+  readonly traceId?: string | undefined;
   readonly cancellation: Cancellation;
-  /** Of a deployment that wants metrics or traces. */
-  readonly observation?: Observation | undefined;
+  /** Of a deployment that wants metrics or traces: set by who begins it. */
+  observation?: Observation | undefined;
 }
 
 /** One HTTP answer. Header names are lower case; `cookies` holds whole Set-Cookie values. */
@@ -45,7 +49,9 @@ export interface Reply {
   readonly cookies?: readonly string[];
   readonly body: Body;
   /** The frame that tells a reader of a streamed body that it failed, where the media type has room for one. */
-  readonly errorFrame?: ((error: ColdframeError) => string) | undefined;
+  readonly errorFrame?: ((error: ColdframeError) => Chunk) | undefined;
+  /** Where an error answer has a shape of its own: what to answer instead, when this one cannot leave. Logs the error. */
+  readonly failed?: (error: unknown) => Reply;
 }
 
 /** A stream's chunks are written one by one, with back-pressure. */

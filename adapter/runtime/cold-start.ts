@@ -26,6 +26,8 @@ export interface ReadyModel {
 }
 
 export interface ColdStart {
+  /** As config.yaml has it. */
+  readonly modelName: string;
   /** Settles when the init phase may end: loaded, or out of time. Rejects when loading failed within it. */
   readonly initialised: Promise<unknown>;
   /** The model, once it is loaded. */
@@ -65,6 +67,7 @@ export function beginColdStart(deployment: Deployment, artifact: Artifact): Cold
   }
 
   return {
+    modelName: deployment.settings.modelName,
     initialised: Promise.race([loading, initWindow()]),
     get model() {
       return model;
@@ -90,13 +93,15 @@ function initWindow(): Promise<void> {
   });
 }
 
-async function load(deployment: Deployment, { codeCache, data }: Artifact): Promise<ReadyModel> {
+async function load(deployment: Deployment, artifact: Artifact): Promise<ReadyModel> {
   const { settings, modelFile } = deployment;
+  const { codeCache, data } = artifact;
   // From the spawn of the process to here: Node's own start, the runtime client, and the bundle.
   const phases: Record<string, number> = { boot: round(sinceSpawn()) };
+  const began: Record<string, number> = { boot: 0 };
   // An author's error is told with where it happened; ours says so itself. Phases may overlap.
   function phase<T>(name: string, run: () => T | Promise<T>): Promise<T> {
-    const from = sinceSpawn();
+    const from = (began[name] = sinceSpawn());
     const running = (async () => run())()
       .catch((cause) => {
         if (cause instanceof ColdframeError) throw cause;
@@ -124,17 +129,18 @@ async function load(deployment: Deployment, { codeCache, data }: Artifact): Prom
   checkInstance(instance, modelFile);
   if (environment) await phase("setup_environment", () => instance.setupEnvironment?.(environment));
   const fetched = await fetching;
-  if (instance.load) await phase("load", () => loadInTime(instance, context, deployment));
+  if (instance.load) await phase("load", () => loadInTime(instance, context, deployment, artifact));
   const total_ms = round(sinceSpawn());
   const facts = { phases, total_ms, weights: fetched, code_cache: codeCache, environment };
-  writeLog("info", "cold start", { ...deployment.metricFields?.(facts), ...facts });
-  return { instance, run: createRun(instance, Model, settings) };
+  writeLog("info", "cold start", facts, deployment.observer?.coldStart?.({ ...facts, began }));
+  return { instance, run: createRun(instance, Model, settings, deployment.batching) };
 }
 
 async function loadInTime(
   instance: Model,
   context: ModelContext,
   { settings, modelFile }: Deployment,
+  artifact: Artifact,
 ): Promise<void> {
   const { loadTimeoutMs } = settings;
   const time = new Cancellation(
@@ -149,7 +155,7 @@ async function loadInTime(
   const retry = async (error: unknown) => {
     // Given up: another instance may be loading by now.
     if (time.reason) return;
-    writeLog("warn", "load() failed; trying again", { error });
+    artifact.late().logAnything("warn", "load() failed; trying again", { error });
     await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_DELAY_MS));
     await attempt();
   };

@@ -17,6 +17,7 @@ const INIT_CODES = [
   "WEIGHTS_INVALID",
   "WEIGHTS_NO_ROOM",
   "DEVICE_UNAVAILABLE",
+  "PORT_UNAVAILABLE",
 ] as const;
 
 /** The fault of the model or of its deployment, as is whatever has no status of its own. */
@@ -26,6 +27,9 @@ const INTERNAL = {
   EVENT_UNKNOWN: 500,
   OUTPUT_INVALID: 500,
   PREDICT_FAILED: 500,
+  // Of sources that are not HTTP: what a record names, and where its result goes.
+  INPUT_UNREADABLE: 500,
+  RESULT_NOT_SENT: 500,
 } as const;
 
 const STATUS = {
@@ -34,12 +38,14 @@ const STATUS = {
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   INPUT_INVALID: 400,
+  INPUT_TIMEOUT: 408,
   INPUT_TOO_LARGE: 413,
   INPUT_UNSUPPORTED: 415,
   OUTPUT_TOO_LARGE: 413,
   MODEL_UNHEALTHY: 503,
   PREDICT_TIMEOUT: 504,
   STREAM_TIMEOUT: 504,
+  QUEUE_FULL: 429,
   CANCELLED: 499,
 } as const;
 
@@ -80,6 +86,19 @@ export interface ColdframeErrorOptions {
   readonly cause?: unknown;
 }
 
+let censor: ((error: ColdframeError) => void) | undefined;
+
+/** From now on, `change` takes out of every error what nobody may read; see redaction.ts. */
+export function setCensor(change: (error: ColdframeError) => void): void {
+  censor = change;
+}
+
+/** The same error, without what nobody may read: of a stack that was written after the error was made. */
+export function censored(error: ColdframeError): ColdframeError {
+  censor?.(error);
+  return error;
+}
+
 /**
  * The only error class of Coldframe. Thrown from a model it reaches the caller as it is, with the status of its code;
  * every other error of a model is masked.
@@ -97,6 +116,7 @@ export class ColdframeError extends Error {
     this.code = code;
     this.fix = options.fix;
     this.issues = options.issues;
+    censored(this);
   }
 
   /** HTTP status; 500 for a code that answers nobody. */

@@ -2,44 +2,55 @@
 // when the model first asks for it.
 
 import type { Call, Origin } from "./call.ts";
-import { type Log, logWith } from "./log.ts";
+import type { Late } from "./late.ts";
+import type { Log } from "./log.ts";
 import type { Invocation } from "./model.ts";
 
-/** The Invocation of a call, or of a record of a source that is not HTTP. */
-export function toInvocation(origin: Origin, call?: Call, event: unknown = origin.event): Invocation {
-  const { id, source, deadline, tenantId, cancellation } = origin;
-  let request: Request | undefined;
-  let log: Log | undefined;
-  return {
-    id,
-    source,
-    deadline,
-    tenantId,
-    event,
-    headers: call?.headers ?? {},
-    get signal() {
-      return cancellation.signal;
-    },
-    get request() {
-      return (request ??= call && toRequest(call));
-    },
-    get log() {
-      return (log ??= logWith({ request_id: id }));
-    },
-  };
-}
+/** What an invocation is about: a call, or a record of another source; and late code, for what few models ask for. */
+export type Subject = { readonly late: () => Late } & (
+  | { readonly call: Call; readonly event?: undefined }
+  | { readonly call?: undefined; readonly event: unknown }
+);
 
-function toRequest({ method, path, query, headers, body, origin }: Call): Request {
-  // The host is the caller's word: what is no plain host name must neither fail the model nor become another host.
-  const named = headers["x-forwarded-host"] ?? headers["host"] ?? "";
-  const isHost = /^[\w.-]+(:\d+)?$/.test(named) && URL.canParse(`https://${named}`);
-  // Request refuses a GET with a body, even with an empty one; and characters that HTTP cannot carry.
-  const content = /^(GET|HEAD)$/.test(method) ? "" : body();
-  // Joined and not resolved: `//evil.example` is a path.
-  return new Request(`https://${isHost ? named : "localhost"}${path}${query && `?${query}`}`, {
-    method,
-    headers: Object.entries(headers).filter(([, value]) => /^[\t -~\x80-\xff]*$/.test(value)),
-    body: content.length ? (content as BodyInit) : null,
-    signal: origin.cancellation.signal,
-  });
+/** The Invocation of a call, or of a record of a source that is not HTTP. */
+export const toInvocation = (origin: Origin, subject: Subject): Invocation =>
+  new OneInvocation(origin, subject);
+
+// A class, whose getters all share: V8 makes a new hidden class for every object literal that has getters of its own,
+// and a server that answers small calls then spends a third of its time on garbage.
+class OneInvocation implements Invocation {
+  readonly id: string;
+  readonly source: string;
+  readonly deadline: number;
+  readonly tenantId: string | undefined;
+  readonly event: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  #origin: Origin;
+  #subject: Subject;
+  #request: Request | undefined;
+  #log: Log | undefined;
+
+  constructor(origin: Origin, subject: Subject) {
+    this.id = origin.id;
+    this.source = origin.source;
+    this.deadline = origin.deadline;
+    this.tenantId = origin.tenantId;
+    this.event = subject.event === undefined ? origin.event : subject.event;
+    this.headers = subject.call?.headers ?? {};
+    this.#origin = origin;
+    this.#subject = subject;
+  }
+
+  get signal(): AbortSignal {
+    return this.#origin.cancellation.signal;
+  }
+
+  get request(): Request | undefined {
+    const { call, late } = this.#subject;
+    return (this.#request ??= call && late().toRequest(call));
+  }
+
+  get log(): Log {
+    return (this.#log ??= this.#subject.late().logOf(this.#origin));
+  }
 }

@@ -37,8 +37,10 @@ function holdsBinary(value: unknown, within: object[] = []): boolean {
   // What a toJSON will return is not known yet.
   if ("toJSON" in value) return !(value instanceof Date);
   within.push(value);
-  const parts = Array.isArray(value) ? value : Object.values(value);
-  const found = parts.some((part) => holdsBinary(part, within));
+  let found = false;
+  // Not `some`: to hand a number of a vector to a function costs an object, which is four times the vector.
+  for (const part of Array.isArray(value) ? value : Object.values(value))
+    found ||= typeof part === "object" && holdsBinary(part, within);
   within.pop();
   return found;
 }

@@ -2,18 +2,17 @@
 // does. The stub reads it, synchronously, when it is first asked for; a server has it in its bundle. It shares
 // errors.ts with the bundle, so that `instanceof` holds, and nothing else.
 
-import { stackReader, type ReadStack } from "./stack.ts";
-
+export { compressReply } from "./bodies/compress.ts";
+export { msgpackFraming } from "./bodies/msgpack-framing.ts";
+export { readBody } from "./bodies/read-body.ts";
+export { toRequest } from "./request.ts";
+export { failedError, failedReply, platformError } from "./failure.ts";
+export { logAnything, logOf } from "./observe/log-anything.ts";
+export { readStack, report, reportStray } from "./report.ts";
+export { missingMember } from "./vendor/_members.ts";
 export { vendorRoute } from "./vendor/route.ts";
+export { warmUp } from "./warm-up.ts";
+export { notShipped } from "./weights/files/shipped.ts";
 
 /** The exports of this file. */
 export type Late = typeof import("./late.ts");
-
-const readers = new Map<string, ReadStack>();
-
-/** The stack of an error in the author's own files; see stack.ts. */
-export function readStack(bundleFile: string, error: unknown): string {
-  let reader = readers.get(bundleFile);
-  if (!reader) readers.set(bundleFile, (reader = stackReader(bundleFile)));
-  return reader(error);
-}

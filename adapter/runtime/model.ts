@@ -21,9 +21,10 @@ export interface ModelWeights {
   /**
    * Wait for one file of `dataDir`, or with "" for all of them, and fetch it before what nobody asked for. `load` itself
    * waits for every source that is not `lazy`.
+   * After a fetch that failed, the next call tries again, two seconds after the failure or later.
    * @param path relative to `dataDir`, with "/"
    * @returns its absolute path; the file is complete and verified
-   * @throws WEIGHTS_NOT_FOUND when no source has it, and every other code of WEIGHTS_*
+   * @throws WEIGHTS_NOT_FOUND when neither a source nor `data/` has it, and every other code of WEIGHTS_*
    */
   ready(path?: string): Promise<string>;
 }
@@ -68,9 +69,21 @@ export interface Model extends Partial<Record<VendorMember, VendorMethod>> {
   preprocess?(input: any, invocation: Invocation): unknown;
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   predict?(input: any, invocation: Invocation): unknown;
+  /**
+   * Many calls of predict as one, where config.yaml has `runtime.batch`. An output that is an Error, or a promise that
+   * rejects, fails only its own caller. When the whole call throws, its inputs are tried again in halves.
+   * @returns one output for each input, in the same order
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  predictBatch?(inputs: any, invocations: readonly Invocation[]): Awaitable<readonly unknown[]>;
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   postprocess?(output: any, invocation: Invocation): unknown;
   isHealthy?(): unknown;
+  /**
+   * What GET /metrics of a server says beside its own: text in Prometheus's format, such as `register.metrics()` of
+   * prom-client, or numbers by the name of a gauge.
+   */
+  metrics?(): Awaitable<string | Readonly<Record<string, number>>>;
   unload?(): Awaitable<void>;
 }
 
@@ -82,4 +95,16 @@ export interface ModelClass {
   new (context: ModelContext): Model;
   readonly input?: StandardSchemaV1;
   readonly output?: StandardSchemaV1;
+  /** What the Open Inference Protocol is told of them; such a model is given typed arrays there, schema or not. */
+  readonly tensors?: {
+    readonly inputs?: readonly TensorMetadata[];
+    readonly outputs?: readonly TensorMetadata[];
+  };
+}
+
+/** One tensor as the Open Inference Protocol describes it; -1 stands for an extent of any size. */
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
 }

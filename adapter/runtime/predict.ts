@@ -3,7 +3,8 @@
 // once, where its methods are called.
 
 import type { Origin } from "./call.ts";
-import { createSlots } from "./concurrency.ts";
+import type { Batching } from "./batch.ts";
+import { createSlots, type TakeTurn } from "./concurrency.ts";
 import type { Settings, Step } from "./contracts.ts";
 import { ColdframeError, toColdframeError } from "./errors.ts";
 import type { Invocation, Model, ModelClass, VendorMember } from "./model.ts";
@@ -35,8 +36,13 @@ export function createRun(
   instance: Model,
   schemas: Pick<ModelClass, "input" | "output">,
   settings: Settings,
+  batching?: Batching,
 ): Run {
-  const takeSlot = createSlots(settings.predictConcurrency);
+  const takeSlot = createSlots(settings.predictConcurrency, settings.maxQueue);
+  const takeTurn: TakeTurn = batching ? batching(instance, takeSlot, settings.maxQueue) : takeSlot;
+  // An await of what is there already takes a turn of the microtask queue all the same.
+  const hasBefore = schemas.input ?? instance.preprocess;
+  const hasAfter = schemas.output ?? instance.postprocess;
   const needsBody = !schemas.input && (instance.preprocess ?? instance.predict)?.length;
 
   return async (member, raw, invocation, { cancellation, observation }) => {
@@ -53,9 +59,9 @@ export function createRun(
       }
     }
     const step = <T>(name: Step, run: () => T): T => (observation ? observation.step(name, run) : run());
-    const call = (name: Member | "preprocess" | "postprocess", argument: unknown) =>
+    const call = (name: Member | "preprocess" | "postprocess", argument: unknown, answer?: unknown) =>
       instance[name]
-        ? step(name as Step, () => attempt(name, () => instance[name]?.(argument, invocation)))
+        ? step(name, () => attempt(name, () => answer ?? instance[name]?.(argument, invocation)))
         : argument;
     const isPredict = member === "predict";
     const around = (name: "preprocess" | "postprocess", value: unknown) =>
@@ -65,22 +71,32 @@ export function createRun(
       return schema ? attempt(`static ${side}`, () => validate(schema, value, side)) : value;
     };
 
+    if (!instance[member]) throw new ColdframeError("ROUTE_NOT_FOUND", `the model has no ${member}.`);
     if (raw === undefined && isPredict && needsBody) {
       throw new ColdframeError("INPUT_INVALID", "the body is empty.");
     }
-    const input = await around("preprocess", await check("input", raw));
-    const release = await step("queue", () => takeSlot(cancellation));
+    const input = hasBefore ? await around("preprocess", await check("input", raw)) : raw;
+    const release = await step("queue", () => takeTurn(cancellation, member, input, invocation));
     try {
-      const result = await call(member, input);
+      const result = await call(member, input, release.answer);
       if (!isResponse(result) && !isIterable(result)) {
         release();
-        return { value: await check("output", await around("postprocess", result)) };
+        return { value: hasAfter ? await check("output", await around("postprocess", result)) : result };
       }
       if (isPredict && instance.postprocess) {
         throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
       }
-      const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) =>
-        itemStream(source, cancellation, settings.streamingReadTimeoutMs, release, toItem);
+      const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) => {
+        const all = itemStream(
+          source,
+          cancellation,
+          settings.streamingReadTimeoutMs,
+          release,
+          toItem,
+          member,
+        );
+        return observation ? observation.items(all) : all;
+      };
       if (!isResponse(result)) {
         const checked = isPredict && schemas.output;
         return { stream: items(result, checked ? (item) => check("output", item) : undefined) };

@@ -5,13 +5,11 @@ import { readFileSync } from "node:fs";
 import { readInput } from "./body.ts";
 import type { Call, Reply } from "./call.ts";
 import type { ColdStart } from "./cold-start.ts";
-import type { Artifact } from "./contracts.ts";
+import type { Artifact, Observer } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
-import { failedReply } from "./failure.ts";
 import { JSON_TYPE } from "./frames.ts";
 import { toInvocation } from "./invocation.ts";
 import { jsonReply, outputReply, replyWith } from "./reply.ts";
-import type { ReadStack } from "./stack.ts";
 
 /** Answers every call, and never rejects before a streamed body begins. */
 export type Route = (call: Call) => Promise<Reply>;
@@ -28,7 +26,7 @@ export interface Answers {
 export interface Environment {
   readonly artifact: Artifact;
   readonly start: ColdStart;
-  readonly readStack: ReadStack;
+  readonly observer?: Observer | undefined;
 }
 
 /** How Truss's paths begin, "*" in the table; any name is served, as there, since one deployment is one model. */
@@ -61,9 +59,11 @@ export function createAnswers({ artifact, start }: Environment): Answers {
   const predict: Answer = async (call) => {
     const { headers, origin } = call;
     const model = start.model ?? (await start.wait(origin.cancellation));
+    if (!model.instance.predict) throw artifact.late().missingMember(model.instance, "predict");
     await call.arrived?.();
-    const output = await model.run("predict", readInput(call), toInvocation(origin, call), origin);
-    return outputReply(output, headers, origin.id);
+    const invocation = toInvocation(origin, { call, late: artifact.late });
+    const output = await model.run("predict", readInput(call, artifact), invocation, origin);
+    return outputReply(output, headers, origin.id, artifact.late);
   };
 
   // Written by the build: what turns schemas into documents has no business in a bundle.
@@ -95,14 +95,19 @@ export function createAnswers({ artifact, start }: Environment): Answers {
 /**
  * The route over a table of answers.
  * @param fail makes the reply of an error; the vendors' clients expect shapes of their own
+ * @param model the beginning of a path that is "*" in the table
  */
-export function routeOver({ gets, posts }: Answers, fail: (error: unknown, call: Call) => Reply): Route {
+export function routeOver(
+  { gets, posts }: Answers,
+  fail: (error: unknown, call: Call) => Reply,
+  model = TRUSS_MODEL,
+): Route {
   return async (call) => {
     const { method, origin } = call;
     let allow = "";
     let reply: Reply;
     try {
-      const path = call.path.replace(TRUSS_MODEL, "*");
+      const path = call.path.replace(model, "*");
       const get = gets[path];
       const answer = get ?? posts[path];
       if (!answer) {
@@ -124,11 +129,14 @@ export function routeOver({ gets, posts }: Answers, fail: (error: unknown, call:
 
 /** Everything a function answers, the vendors' paths included. */
 export function createRoutes(environment: Environment, answers = createAnswers(environment)): Route {
-  const { artifact, readStack } = environment;
-  const route = routeOver(answers, (error, { origin }) => failedReply(error, origin.id, readStack));
+  const { artifact } = environment;
+  const route = routeOver(answers, (error, { origin }) =>
+    artifact.late().failedReply(error, origin, artifact),
+  );
   let vendor: Route | undefined;
   return (call) => {
-    if (!/^\/v1\/(?!models\/)/.test(call.path)) return route(call);
+    // Of the paths about a model by name only that of the model itself, which OpenAI's clients ask for too.
+    if (!/^\/v1\/(?!models\/.*[:/])/.test(call.path)) return route(call);
     vendor ??= artifact.late().vendorRoute(environment);
     return vendor(call);
   };

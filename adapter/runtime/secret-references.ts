@@ -4,7 +4,7 @@
 
 import { createSecretStore, type SecretStore, type StoredSecret } from "./aws/secret-store.ts";
 import { ColdframeError } from "./errors.ts";
-import { writeLog } from "./log.ts";
+import { logAnything } from "./observe/log-anything.ts";
 
 /** How long a failed refresh is not tried again, at most. */
 const RETRY_MS = 30_000;
@@ -64,9 +64,9 @@ async function open(group: readonly Reference[], store: SecretStore): Promise<[s
       readAt = Date.now();
     } catch (error) {
       notBefore = Date.now() + Math.min(ttlMs, RETRY_MS);
-      const { name: type, message } = error as Error;
-      writeLog("warn", "a secret could not be read again; its last value is kept", {
-        error: { type, message },
+      const { name: errorType, message: errorMessage } = error as Error;
+      logAnything("warn", "a secret could not be read again; its last value is kept", {
+        error: { errorType, errorMessage },
       });
     } finally {
       refreshing = false;

@@ -1,9 +1,10 @@
 // The secrets a model declared, read once per cold start from the environment, a mounted file or the default; what
 // begins with `aws-` is the address of a secret that AWS keeps. Neither printing, nor JSON, nor an error ever shows a
-// value.
+// value, and redaction.ts takes it out of what is printed otherwise.
 
 import { readFileSync } from "node:fs";
 import { ColdframeError } from "./errors.ts";
+import { hide, REDACTED } from "./observe/redaction.ts";
 
 export type Secrets = Readonly<Record<string, string>>;
 
@@ -59,9 +60,11 @@ function record(names: readonly string[], valueOf: (name: string) => string): Se
   const secrets = {};
   const shown: Record<string, string> = {};
   for (const name of names) {
-    shown[name] = "[secret]";
-    // A getter, so that printing shows the name alone.
-    Object.defineProperty(secrets, name, { get: () => valueOf(name), enumerable: true });
+    shown[name] = REDACTED;
+    // A getter, so that printing shows the name alone. What is read again may have changed.
+    const get = () => hide(valueOf(name));
+    get();
+    Object.defineProperty(secrets, name, { get, enumerable: true });
   }
   Object.defineProperty(secrets, "toJSON", { value: () => shown });
   return guard(secrets);

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
+import { ColdframeError } from "./errors.ts";
 
 const FRAME = /^ +at (?:async )?(.* \()?(.*):(\d+):(\d+)\)?$/;
 
@@ -33,7 +34,9 @@ export function stackReader(bundleFile: string): ReadStack {
   function read(thrown: unknown): string {
     const stack = (thrown instanceof Error && thrown.stack) || String(thrown);
     const text = stack.split("\n").flatMap(authored).join("\n");
-    // An error born in the adapter or in Node has no author's frame: then its own stack says more than none.
+    // One of ours says it all in its sentence; V8 took the first line down before the error had its name.
+    if (thrown instanceof ColdframeError) return text.replace(/^Error(?=: )/, thrown.name);
+    // An error born in Node has no author's frame: then its own stack says more than none.
     return /\n +at /.test(text) ? text : stack;
   }
 

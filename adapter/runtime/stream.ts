@@ -39,6 +39,7 @@ export class Items<T> implements AsyncIterableIterator<T> {
  * @param gapMs the longest wait for one item
  * @param onEnd runs once, when nothing more will be asked of the model
  * @param toItem checks or changes each item; may throw, may be asynchronous
+ * @param member the model's method that they come from, for messages
  */
 export function itemStream(
   source: AsyncIterable<unknown> | Iterable<unknown>,
@@ -46,6 +47,7 @@ export function itemStream(
   gapMs: number,
   onEnd: () => void,
   toItem?: (item: unknown) => unknown,
+  member?: string,
 ): Items<unknown> {
   const iterator = iteratorOf(source);
   let ended = false;
@@ -115,7 +117,7 @@ export function itemStream(
           if (result.done) end();
           resolve(result);
         },
-        (error) => stop(cancellation.reason ?? toColdframeError(error)),
+        (error) => stop(cancellation.reason ?? toColdframeError(error, member)),
       );
     });
   }

@@ -4,10 +4,11 @@
 import { EventEmitter, once } from "node:events";
 import functionUrl from "../../adapter/runtime/events/function-url.ts";
 import direct from "../../adapter/runtime/events/direct.ts";
-import type { DataDirectory, Deployment, Settings } from "../../adapter/runtime/contracts.ts";
+import type { DataDirectory, Deployment, Observer, Settings } from "../../adapter/runtime/contracts.ts";
 import * as late from "../../adapter/runtime/late.ts";
 import { readSecrets } from "../../adapter/runtime/secrets.ts";
 import { http } from "../../adapter/runtime/targets/_http.ts";
+import type { CreateReceiver } from "../../adapter/runtime/targets/_receiver.ts";
 import { records } from "../../adapter/runtime/targets/_records.ts";
 import { type LambdaContext, lambda } from "../../adapter/runtime/targets/lambda.ts";
 
@@ -16,6 +17,9 @@ export interface FunctionOptions {
   readonly config?: Record<string, unknown>;
   /** The artifact's folder. */
   readonly folder?: string;
+  /** Default: function-url and direct. */
+  readonly sources?: readonly CreateReceiver[];
+  readonly observer?: Observer;
 }
 
 // A process has one function; a test's has many.
@@ -37,8 +41,9 @@ export function startFunction(Model: unknown, options: FunctionOptions = {}) {
     modelFile: "model/model.ts",
     importModel: async () => ({ default: Model }),
     readSecrets,
+    observer: options.observer,
   };
-  const handlers = lambda(deployment, [http(functionUrl), records(direct)], {
+  const handlers = lambda(deployment, options.sources ?? [http(functionUrl), records(direct)], {
     folder: options.folder ?? "/nowhere",
     codeCache: "absent",
     late: () => late,

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toInvocation } from "../../adapter/runtime/invocation.ts";
+import * as late from "../../adapter/runtime/late.ts";
 import { makeCall, makeCancellation, makeOrigin } from "./_call.ts";
 import { logged } from "./_log.ts";
 
 const invocationOf = (call: Parameters<typeof makeCall>[0]) => {
   const made = makeCall(call);
-  return toInvocation(made.origin, made);
+  return toInvocation(made.origin, { call: made, late: () => late });
 };
 
 test("the request is what the caller sent", async () => {
@@ -61,7 +62,7 @@ test("a header that HTTP cannot carry does not fail the model", () => {
 });
 
 test("a record of a source that is not HTTP has its own event, no request and no headers", () => {
-  const invocation = toInvocation(makeOrigin(), undefined, { record: 1 });
+  const invocation = toInvocation(makeOrigin(), { event: { record: 1 }, late: () => late });
   assert.equal(invocation.request, undefined);
   assert.deepEqual(invocation.headers, {});
   assert.deepEqual(invocation.event, { record: 1 });
@@ -69,7 +70,7 @@ test("a record of a source that is not HTTP has its own event, no request and no
 
 test("what it says of itself", () => {
   const origin = { ...makeOrigin(), tenantId: "tenant-7" };
-  const invocation = toInvocation(origin);
+  const invocation = toInvocation(origin, { event: undefined, late: () => late });
   assert.equal(invocation.id, "request-1");
   assert.equal(invocation.source, "function-url");
   assert.equal(invocation.tenantId, "tenant-7");
@@ -78,8 +79,10 @@ test("what it says of itself", () => {
 });
 
 test("its log lines carry the request id", async () => {
-  const { lines } = await logged(() => toInvocation(makeOrigin()).log.info("hello", { n: 1 }));
-  assert.equal(lines[0]?.["request_id"], "request-1");
+  const { lines } = await logged(() =>
+    toInvocation(makeOrigin(), { event: undefined, late: () => late }).log.info("hello", { n: 1 }),
+  );
+  assert.equal(lines[0]?.["requestId"], "request-1");
 });
 
 test("a signal that is asked for late is aborted already", () => {

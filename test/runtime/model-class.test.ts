@@ -22,6 +22,12 @@ test("a model without predict, or whose predict is no method, is refused", () =>
   }
 });
 
+test("a model may answer the clients of OpenAI and Anthropic alone", () => {
+  for (const name of ["chatCompletions", "completions", "embeddings", "responses", "messages"]) {
+    check({ [name]() {} });
+  }
+});
+
 test("a predict that yields has no postprocess, however it was written", () => {
   class Yielding {
     async *predict() {}

@@ -119,7 +119,7 @@ test("predict may throw, reject, or throw what is no error: all masked, all logg
       assert.equal(error.request_id, "request-1");
       assert.ok(!result.body?.includes("secret reason"), result.body);
       const line = lines.find(({ level }) => level === "ERROR");
-      assert.equal(line?.["request_id"], "request-1");
+      assert.equal(line?.["requestId"], "request-1");
       if (what !== undefined && what !== null && typeof what !== "bigint")
         assert.match(text, /the secret reason/);
     }

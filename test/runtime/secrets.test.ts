@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 import { format, inspect } from "node:util";
-import { writeLog } from "../../adapter/runtime/log.ts";
+import { logAnything } from "../../adapter/runtime/observe/log-anything.ts";
 import { noSecrets, readSecrets, type Secrets, secretVariable } from "../../adapter/runtime/secrets.ts";
 import { logged } from "./_log.ts";
 
@@ -82,8 +82,8 @@ test("a model that declared none is told the same, and may print and await them"
 test("nothing that prints shows a value", async () => {
   const secrets = oneSecret();
   const { text } = await logged(() => {
-    writeLog("info", "all of them", secrets);
-    writeLog("info", "among others", { secrets });
+    logAnything("info", "all of them", secrets);
+    logAnything("info", "among others", { secrets });
   });
   const printed = {
     inspect: inspect(secrets),

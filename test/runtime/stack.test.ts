@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { ColdframeError } from "../../adapter/runtime/errors.ts";
 import { stackReader } from "../../adapter/runtime/stack.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bundle-"));
@@ -65,9 +66,15 @@ test("the cause is told, too", () => {
   );
 });
 
-test("an error of the adapter's own keeps its stack: it says more than none", () => {
-  const stack = `Error: ours\n    at createPredict (${bundle}:1:25)\n    at node:internal/x:1:1`;
+test("an error that no author's line is in keeps its stack: it says more than none", () => {
+  const stack = `Error: Node's\n    at createPredict (${bundle}:1:25)\n    at node:internal/x:1:1`;
   assert.equal(read(errorWith(stack)), stack);
+});
+
+test("one of the adapter's own says it all in its sentence", () => {
+  const error = new ColdframeError("PREDICT_TIMEOUT", "predict took over 3 s.");
+  error.stack = `Error: predict took over 3 s.\n    at tooLate (${bundle}:1:25)\n    at node:internal/timers:1:1`;
+  assert.equal(read(error), "PREDICT_TIMEOUT: predict took over 3 s.");
 });
 
 test("without a map the bundle's positions are what there is", () => {
