@@ -31,7 +31,7 @@ export function bundleOptions({ folder, entry, outfile, runtime, adapter, plugin
 }
 
 /**
- * A file that the artifact carries beside bundle.cjs: late.cjs, weights.cjs or aws-sdk.cjs.
+ * A file that the artifact carries beside bundle.cjs: late.cjs, weights.cjs, weights-thread.cjs or aws-sdk.cjs.
  * @param {object} part
  * @param {string} part.folder absolute
  * @param {string} part.entry absolute

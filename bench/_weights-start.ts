@@ -11,7 +11,7 @@ import type { RemoteFile } from "../adapter/runtime/weights/_contracts.ts";
 import { median, round } from "./_statistics.ts";
 import { checksumsOf, writeRandom } from "./_weights-data.ts";
 import { BUCKET, REGION } from "./_weights-servers.ts";
-import { reportOf, writeArtifact } from "./_weights-tools.ts";
+import { LAMBDA_FLAGS, reportOf, writeArtifact } from "./_weights-tools.ts";
 
 const ROUNDS = 11;
 const FILES = 200;
@@ -44,9 +44,13 @@ export async function measureStart(
   const start = async () => {
     const before = proxy.requests.length;
     const spawnedAt = performance.timeOrigin + performance.now();
-    const { stdout } = await promisify(execFile)(process.execPath, [join(artifact, "index.mjs")], {
-      env: { ...environment, COLDFRAME_DATA_DIR: root },
-    });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [...LAMBDA_FLAGS, join(artifact, "index.mjs")],
+      {
+        env: { ...environment, COLDFRAME_DATA_DIR: root },
+      },
+    );
     return { report: reportOf(stdout), spawnedAt, requests: proxy.requests.slice(before) };
   };
   const first: number[] = [];

@@ -6,7 +6,9 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { build as esbuild } from "esbuild";
 import type { LoadedConfig } from "../adapter/build/config.ts";
-import { bundleSdk, bundleWeights } from "../adapter/build/parts.ts";
+import { cacheThread } from "../adapter/build/weights/code-cache.ts";
+import type { Cpu } from "../adapter/build/platform.ts";
+import { bundleSdk, bundleWeights, bundleWeightsThread } from "../adapter/build/parts.ts";
 import type { ManifestSource, WeightsManifest } from "../adapter/runtime/weights/_contracts.ts";
 
 export interface Fetched {
@@ -45,6 +47,9 @@ export interface Tool {
 
 const here = import.meta.dirname;
 
+/** Lambda's own, which the code cache is made for. */
+export const LAMBDA_FLAGS = ["--expose-gc"];
+
 const baseName = (key: string): string => key.slice(key.lastIndexOf("/") + 1);
 const inFolder = (to: string) => (key: string) => join(to, baseName(key));
 const uri = ({ bucket }: Job, key: string): string => `s3://${bucket}/${key}`;
@@ -70,7 +75,13 @@ export async function findTools(folder: string, wanted: (name: string) => boolea
 /** The artifact of one case: what a build puts there, with a manifest made by hand. */
 export function writeArtifact(bundle: string, folder: string, source: ManifestSource): string {
   mkdirSync(folder, { recursive: true });
-  for (const file of ["index.mjs", "weights.cjs", "aws-sdk.cjs"]) {
+  for (const file of [
+    "index.mjs",
+    "weights.cjs",
+    "weights-thread.cjs",
+    "weights-thread.cjs.cache",
+    "aws-sdk.cjs",
+  ]) {
     copyFileSync(join(bundle, file), join(folder, file));
   }
   // Any digest does that no other case has: the folder the files go to is emptied before each run.
@@ -80,11 +91,16 @@ export function writeArtifact(bundle: string, folder: string, source: ManifestSo
   return folder;
 }
 
-/** Bundle weights.cjs as our build does, beside the program that opens it. */
+/** Bundle weights.cjs and its thread as our build does, beside the program that opens it. */
 export async function bundleOurs(folder: string): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const loaded = { project: folder, config: { serverless: { runtime: "nodejs24.x" } } } as LoadedConfig;
-  writeFileSync(join(folder, "weights.cjs"), await bundleWeights(loaded, ["s3"]));
+  writeFileSync(join(folder, "weights.cjs"), await bundleWeights(loaded));
+  const thread = await bundleWeightsThread(loaded, ["s3"]);
+  const { cache, warning } = await cacheThread(loaded, process.arch as Cpu, thread, ["s3"]);
+  if (cache === undefined) throw new Error(warning ?? "The bench needs the Node version of a function.");
+  writeFileSync(join(folder, "weights-thread.cjs"), thread);
+  writeFileSync(join(folder, "weights-thread.cjs.cache"), cache);
   writeFileSync(join(folder, "aws-sdk.cjs"), await bundleSdk(loaded));
   copyFileSync(join(here, "contenders", "coldframe.mjs"), join(folder, "index.mjs"));
   return folder;
@@ -101,7 +117,7 @@ async function coldframe(name: string, folder: string): Promise<Tool> {
       const artifact = artifacts.get(job.name) ?? writeArtifact(bundle, join(bundle, job.name), source);
       artifacts.set(job.name, artifact);
       return {
-        commands: [[process.execPath, join(artifact, "index.mjs")]],
+        commands: [[process.execPath, ...LAMBDA_FLAGS, join(artifact, "index.mjs")]],
         environment: { COLDFRAME_DATA_DIR: to },
         place: (key, output) => join(reportOf(output).path, baseName(key)),
       };

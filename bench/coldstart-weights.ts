@@ -111,7 +111,13 @@ async function prepare(
   pinChecksums(join(ours, "weights.json"), source);
   const plain = join(folder, "plain");
   mkdirSync(plain);
-  for (const name of ["weights.json", "weights.cjs", "aws-sdk.cjs"]) {
+  for (const name of [
+    "weights.json",
+    "weights.cjs",
+    "weights-thread.cjs",
+    "weights-thread.cjs.cache",
+    "aws-sdk.cjs",
+  ]) {
     if (existsSync(join(ours, name))) copyFileSync(join(ours, name), join(plain, name));
   }
   cpSync(join(ours, "node_modules"), join(plain, "node_modules"), { recursive: true });

@@ -1,13 +1,16 @@
 // Runs in a process of its own, on the function's Node version with the function's flags: evaluates bundle.cjs the way
 // runtime/stub.mjs does, describes the model, and writes V8's code cache of all that was compiled on the
-// way. Arguments: bundle.cjs, the file that `require` resolves from, where to write the result, where the cache.
+// way. Arguments: bundle.cjs, the file that `require` resolves from, a file with the project's folder and the inputs of
+// its examples, where to write the result, where the cache.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { constants, Script } from "node:vm";
+import { readSchemaFacts } from "./schema-facts.mjs";
 
-const [bundleFile = "", requireFrom = "", resultFile = "", cacheFile] = process.argv.slice(2);
+const [bundleFile = "", requireFrom = "", questionsFile = "", resultFile = "", cacheFile] =
+  process.argv.slice(2);
 
 const source = readFileSync(bundleFile, "latin1");
 const script = new Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
@@ -53,6 +56,7 @@ process.exit(0);
  * @returns {Promise<import("./openapi.ts").ModelFacts>}
  */
 async function readFacts({ importModel, settings }) {
+  const { project, examples } = JSON.parse(readFileSync(questionsFile, "utf8"));
   const module = await importModel();
   const model = /** @type {any} */ (module[settings.className] ?? module["default"]);
   const methods = typeof model === "function" ? readMethods(model.prototype) : {};
@@ -68,8 +72,7 @@ async function readFacts({ importModel, settings }) {
           .map((side) => [side, kindOf(model[side])]),
       ),
     },
-    input: toJsonSchema(model?.input, "input"),
-    output: toJsonSchema(model?.output, "output"),
+    ...(await readSchemaFacts(model, examples, project)),
     streams: methods["predict"]?.isGenerator ?? false,
   };
 }
@@ -100,7 +103,9 @@ function readMethods(prototype) {
  */
 function readFields(model) {
   if (typeof model !== "function" || model === Function.prototype) return [];
-  const names = String(model).matchAll(/\b(predict|postprocess)\s*=[^=>]/g);
+  const names = String(model).matchAll(
+    /\b(predict|predictBatch|postprocess|chatCompletions|completions|embeddings|responses|messages)\s*=[^=>]/g,
+  );
   return [...Array.from(names, ([, name = ""]) => name), ...readFields(Object.getPrototypeOf(model))];
 }
 
@@ -116,18 +121,4 @@ function kindOf(value) {
 /** @param {Function} value */
 function isClass(value) {
   return /^class\b/.test(String(value)) || Object.getOwnPropertyNames(value.prototype ?? {}).length > 1;
-}
-
-/**
- * Source: standardschema.dev/json-schema.
- * @param {any} schema
- * @param {"input" | "output"} side
- */
-function toJsonSchema(schema, side) {
-  try {
-    return schema?.["~standard"].jsonSchema?.[side]({ target: "draft-2020-12" }) ?? null;
-  } catch {
-    // A schema may hold what JSON Schema cannot say, such as a transform.
-    return null;
-  }
 }

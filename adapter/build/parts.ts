@@ -1,6 +1,6 @@
-// Bundles what the artifact carries beside bundle.cjs: late.cjs, weights.cjs, which is the engine with the sources in
-// use, and aws-sdk.cjs. None holds anything of the model, so each is made once per process, however often a project is
-// built again.
+// Bundles what the artifact carries beside bundle.cjs: late.cjs; weights.cjs, which starts the fetch of weights, and
+// weights-thread.cjs, which is the engine with the sources in use; and aws-sdk.cjs. None holds anything of the model, so
+// each is made once per process, however often a project is built again.
 
 import { join, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
@@ -10,10 +10,16 @@ import type { LoadedConfig } from "./config.ts";
 import { writeWeightsEntry } from "./entry.ts";
 import { adapterFile } from "./runtime-files.ts";
 
-/** weights.cjs, with the sources of these schemes. @throws BUNDLE_FAILED */
-export function bundleWeights(loaded: LoadedConfig, schemes: readonly string[]): Promise<Uint8Array> {
-  return once(loaded, `weights.cjs ${schemes.join()}`, {
-    name: "weights.cjs",
+/** weights.cjs: what the stub opens. @throws BUNDLE_FAILED */
+export function bundleWeights(loaded: LoadedConfig): Promise<Uint8Array> {
+  const entry = () => adapterFile("runtime/weights-open");
+  return once(loaded, "weights.cjs", { name: "weights.cjs", entry });
+}
+
+/** weights-thread.cjs, with the sources of these schemes. @throws BUNDLE_FAILED */
+export function bundleWeightsThread(loaded: LoadedConfig, schemes: readonly string[]): Promise<Uint8Array> {
+  return once(loaded, `weights-thread.cjs ${schemes.join()}`, {
+    name: "weights-thread.cjs",
     entry: () => writeWeightsEntry(loaded.project, schemes),
     // A file of its own, which a cold start on Lambda hardly ever reads.
     external: ["@aws-sdk/*"],

@@ -14,8 +14,12 @@ const require = createRequire(bundleFile);
 // The weights before all else: they take longest. Without any, the data directory is what was shipped.
 const weightsFile = `${folder}/weights.cjs`;
 const path = `${folder}/data`;
-const shipped = { path, ready: async (/** @type {string} */ file) => (file ? `${path}/${file}` : path) };
-const data = existsSync(weightsFile) ? require(weightsFile).open(folder) : shipped;
+async function shippedFile(/** @type {string} */ file) {
+  if (!file) return path;
+  if (existsSync(`${path}/${file}`)) return `${path}/${file}`;
+  throw late().notShipped(path, file);
+}
+const data = existsSync(weightsFile) ? require(weightsFile).open(folder) : { path, ready: shippedFile };
 
 // esbuild writes ASCII, and a latin1 string needs no UTF-8 decoding.
 const source = readFileSync(bundleFile, "latin1");
@@ -40,9 +44,9 @@ const codeCache = cachedData === undefined ? "absent" : script.cachedDataRejecte
 const bundle = { exports: {} };
 script.runInThisContext()(bundle.exports, require, bundle, bundleFile, folder);
 
-// What a cold start has no use for; its errors are the bundle's.
+// What a cold start has no use for; its errors are the bundle's. A server has it in its bundle.
 /** @type {any} */
-let lateExports;
+let lateExports = bundle.exports["late"];
 function late() {
   if (lateExports) return lateExports;
   const filename = `${folder}/late.cjs`;

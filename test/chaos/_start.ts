@@ -4,24 +4,25 @@
 
 import { isMainThread } from "node:worker_threads";
 import { ColdframeError } from "../../adapter/runtime/errors.ts";
-import { TIMING } from "../../adapter/runtime/weights/download/timing.ts";
-import { openDataDir, runThread, type WeightsFacts } from "../../adapter/runtime/weights-thread.ts";
+import { openDataDir } from "../../adapter/runtime/weights-directory.ts";
+import { runThread } from "../../adapter/runtime/weights-thread.ts";
+import type { WeightsFacts } from "../../adapter/runtime/weights-wire.ts";
 
 /** What a start came to. */
 export type Outcome =
   | { readonly kind: "ready"; readonly path: string; readonly facts: WeightsFacts }
   | { readonly kind: "error"; readonly name: string; readonly code?: string; readonly sentence: string };
 
-// Nothing else sets other limits, and the product has no option for it.
-Object.assign(TIMING, JSON.parse(process.env["CHAOS_TIMING"] ?? "{}"));
-
-runThread({ s3: () => import("../../adapter/runtime/weights/s3.ts") });
+runThread(
+  { s3: () => import("../../adapter/runtime/weights/s3.ts") },
+  JSON.parse(process.env["CHAOS_TIMING"] ?? "{}"),
+);
 
 if (isMainThread) void start(process.argv[2] ?? "");
 
 /** @param folder of the artifact, with weights.json */
 async function start(folder: string): Promise<void> {
-  const weights = openDataDir(folder);
+  const weights = openDataDir(folder, import.meta.filename);
   let outcome: Outcome;
   try {
     const facts = await weights.begin(async () => undefined, ColdframeError);

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { type LocalWeights, startLocalWeights } from "../../adapter/cli/local-weights.ts";
 import { makeProject, withPackages } from "../build/_project.ts";
 import { makeModel, matMul } from "../onnx/_model.ts";
 import { coldframe } from "./_command.ts";
@@ -46,6 +47,30 @@ test("invoke fetches from the folder; again it fetches nothing; --cold fetches a
   // The other file did not change, and is not fetched again.
   assert.equal(edited.facts.fetched_bytes, 3);
   assert.ok(!existsSync(join(project, "weights.lock.json")));
+});
+
+test("a new version of a project is served by the same S3 while its folders are the same, and by another otherwise", async () => {
+  const config = CONFIG.replace("local: weights", "local: other");
+  const files = { "model/model.ts": MODEL, "weights/a.txt": "one", "other/a.txt": "two" };
+  const project = makeProject({ "config.yaml": CONFIG, ...files });
+  const urlOf = ({ environment }: LocalWeights) => environment["AWS_ENDPOINT_URL_S3"] ?? "";
+  const answers = (url: string) =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  const first = await startLocalWeights(project);
+  writeFileSync(join(project, "weights/a.txt"), "edited");
+  const second = await startLocalWeights(project, false, first);
+  assert.equal(urlOf(second), urlOf(first));
+  assert.ok(await answers(urlOf(second)));
+  writeFileSync(join(project, "config.yaml"), config);
+  const third = await startLocalWeights(project, false, second);
+  assert.notEqual(urlOf(third), urlOf(first));
+  assert.deepEqual([await answers(urlOf(first)), await answers(urlOf(third))], [false, true]);
+  writeFileSync(join(project, "config.yaml"), "model_name: test\n");
+  assert.deepEqual((await startLocalWeights(project, false, third)).environment, {});
+  assert.equal(await answers(urlOf(third)), false);
 });
 
 test("one source with a folder and one without is refused: they would need two S3s", async () => {

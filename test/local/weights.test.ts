@@ -11,6 +11,7 @@ import { hostArchitecture } from "../../adapter/cli/build.ts";
 import { type LocalLambdaOptions, startLocalLambda } from "../../adapter/local/local-lambda.ts";
 import { type LocalS3, startLocalS3 } from "../../adapter/local/s3/local-s3.ts";
 import { makeProject } from "../build/_project.ts";
+import { startServer } from "../runtime/targets/_server.ts";
 import { errorOf, resultOf } from "./_lambda.ts";
 
 const MIB = 2 ** 20;
@@ -139,6 +140,36 @@ test("without S3 at all the start ends in an error that names the address and wh
   assert.equal(lambda.initError?.errorType, "WEIGHTS_UNREACHABLE");
   assert.match(lambda.initError?.errorMessage ?? "", /http:\/\/127\.0\.0\.1:\d+\/models\/m\.bin/);
   errorOf(await lambda.invoke({}));
+});
+
+test("without weights, a file that is not in data/ is an error that names those that are, on Lambda and on a server", async (t) => {
+  const project = makeProject({
+    "config.yaml": "model_name: test\n",
+    "model/model.ts": `export default class Model {
+      constructor({ weights }) { this.weights = weights; }
+      async predict({ name }) {
+        return this.weights.ready(name).then((path) => path, ({ code, message }) => ({ code, message }));
+      }
+    }`,
+    "data/words.txt": "a b c",
+    "data/deep/more.txt": "d",
+  });
+  const options = { project, zip: false, codeCache: false, architecture: hostArchitecture() } as const;
+  const { directory } = await build(options);
+  const lambda = await startLocalLambda({ artifact: directory, handler: "index.buffered" });
+  t.after(() => lambda.close());
+  const ask = async (name?: string) => resultOf(await lambda.invoke({ name }));
+  assert.equal(await ask("deep/more.txt"), join(directory, "data/deep/more.txt"));
+  assert.equal(await ask(), join(directory, "data"));
+  const missing = {
+    code: "WEIGHTS_NOT_FOUND",
+    message:
+      'weights.ready("mroe.txt"): this deployment has no weights, and data/ has deep/more.txt, words.txt.',
+  };
+  assert.deepEqual(await ask("mroe.txt"), missing);
+
+  const { post } = await startServer(t, (await build({ ...options, target: "server" })).directory);
+  assert.deepEqual((await post({ name: "mroe.txt" })).json, missing);
 });
 
 interface Options extends Partial<LocalLambdaOptions> {

@@ -19,10 +19,9 @@ import { type TestContext, test } from "node:test";
 import { type LocalS3, startLocalS3 } from "../../adapter/local/s3/local-s3.ts";
 import { type FillOptions, fillDataDir } from "../../adapter/runtime/data-dir.ts";
 import type { ColdframeError } from "../../adapter/runtime/errors.ts";
-import type { ManifestSource, RemoteFile } from "../../adapter/runtime/weights/_contracts.ts";
+import type { ManifestSource, RemoteFile, SourceFiles } from "../../adapter/runtime/weights/_contracts.ts";
 import { createFetch } from "../../adapter/runtime/weights/download/request.ts";
 import s3Source from "../../adapter/runtime/weights/s3.ts";
-import type { SourceFiles } from "../../adapter/runtime/weights-thread.ts";
 
 const MIB = 2 ** 20;
 
@@ -71,6 +70,37 @@ test("four that start at the same time fetch once, and all see every file", asyn
   for (const { path } of fillings) assert.deepEqual(readFileSync(join(path, "m.bin")), body);
   const sent = s3.requests.reduce((sum, { bytes }) => sum + bytes, 0);
   assert.ok(sent < 1.02 * body.length, `${sent} bytes for ${body.length}`);
+});
+
+test("one that waits for another's fetch says so, with what that one fetched, eager and all", async (t) => {
+  const { s3, fill } = await ground(t);
+  await s3.put("models", "m.bin", randomBytes(MIB));
+  await s3.put("models", "lazy.bin", randomBytes(2 * MIB));
+  const held = Promise.withResolvers<undefined>();
+  s3.on(({ method, key }) => (method === "GET" && key === "lazy.bin" ? held.promise : undefined));
+  const sources = [
+    entry("s3://models/m.bin", "m.bin"),
+    { ...entry("s3://models/lazy.bin", "lazy.bin"), lazy: true },
+  ];
+  const first = fill(sources);
+  const started = await first.eager;
+  const others = [fill(sources), fill(sources)];
+  for (const { eager } of others) {
+    const { waited, ms, ...facts } = await eager;
+    const { ms: _ms, ...expected } = started;
+    assert.deepEqual(facts, expected);
+    assert.deepEqual([waited, facts.files, facts.fetched_bytes, facts.warm], [true, 1, MIB, false]);
+  }
+  // As long as it takes: the one that fetches says how far it is once a second.
+  const waiting = await lineOf(/^waiting for weights that another process fetches$/);
+  assert.partialDeepStrictEqual(waiting, { level: "INFO", files: 1, total_files: 2, total_bytes: 3 * MIB });
+  held.resolve(undefined);
+  const all = await first.done;
+  assert.equal(all.waited, undefined);
+  for (const { done } of others) {
+    const { waited, fetched_bytes, files } = await done;
+    assert.deepEqual([waited, fetched_bytes, files], [true, 3 * MIB, 2]);
+  }
 });
 
 test("a deployment that shares files with another one on the same disk fetches only the others", async (t) => {
@@ -192,6 +222,22 @@ async function list(s3: LocalS3, asked: ManifestSource): Promise<RemoteFile[]> {
   const files: RemoteFile[] = [];
   for await (const page of source.list()) files.push(...page);
   return files;
+}
+
+/** The next line of the log with such a message; all lines are written as ever. */
+function lineOf(message: RegExp): Promise<object> {
+  const { stdout } = process;
+  const { write } = stdout;
+  return new Promise((resolve) => {
+    stdout.write = ((chunk: string, ...rest: never[]) => {
+      const line = chunk.startsWith?.('{"timestamp"') ? JSON.parse(chunk) : {};
+      if (message.test(line.message ?? "")) {
+        stdout.write = write;
+        resolve(line);
+      }
+      return (write as (...all: unknown[]) => boolean).call(stdout, chunk, ...rest);
+    }) as typeof write;
+  });
 }
 
 function replaceAtFirstGet(s3: LocalS3, body: Uint8Array): void {

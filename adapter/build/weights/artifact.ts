@@ -1,5 +1,5 @@
-// What the artifact carries of weights: weights.json, the manifest that the cold start follows, weights.cjs, the engine
-// with the sources that are used, and aws-sdk.cjs where S3 is one of them. A deployment without weights has none of them.
+// What the artifact carries of weights: weights.json, the manifest that the cold start follows, weights.cjs and
+// weights-thread.cjs, the engine with the sources that are used, and aws-sdk.cjs where S3 is one of them. A deployment without weights has none of them.
 
 import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";

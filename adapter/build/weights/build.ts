@@ -3,8 +3,10 @@
 
 import { join } from "node:path";
 import type { LoadedConfig } from "../config.ts";
-import { bundleWeights } from "../parts.ts";
+import { bundleWeights, bundleWeightsThread } from "../parts.ts";
+import type { Cpu } from "../platform.ts";
 import { manifestText, weightsManifest } from "./artifact.ts";
+import { cacheThread } from "./code-cache.ts";
 import { storageWarnings, type WeightsFact, weightsFacts } from "./facts.ts";
 import { hasLock, lockFile } from "./lock.ts";
 import { type Pinned, pinWeights } from "./pin.ts";
@@ -31,6 +33,8 @@ export interface WeightsOptions {
   readonly refresh: boolean;
   /** Sources with `local` are left to the folder, and nothing is looked up or locked. */
   readonly local: boolean;
+  /** The processor of which the artifact gets a code cache; absent: none is wanted. */
+  readonly cacheFor?: Cpu | undefined;
 }
 
 /** Pin the weights of a project. @throws as `pinWeights` does */
@@ -51,9 +55,9 @@ export function pinProject(loaded: LoadedConfig, { data, refresh, local }: Weigh
 export async function buildWeights(
   loaded: LoadedConfig,
   pinned: Pinned,
-  { data, local }: WeightsOptions,
+  { data, local, cacheFor }: WeightsOptions,
 ): Promise<BuiltWeights> {
-  const { project, config, weights } = loaded;
+  const { project, target, config, weights } = loaded;
   if (weights.length === 0) return withoutWeights(project);
   const schemes = [...new Set(weights.map(({ scheme }) => scheme))].toSorted();
   const entries = pinned.entries.map(({ entry, files }) => ({
@@ -61,15 +65,23 @@ export async function buildWeights(
     files: local && entry.local !== undefined ? undefined : files,
   }));
   const manifest = weightsManifest({ entries, config, data, ...(local && { localIn: project }) });
+  const thread = await bundleWeightsThread(loaded, schemes);
+  const { cache, warning } = cacheFor ? await cacheThread(loaded, cacheFor, thread, schemes) : {};
   const facts = weightsFacts(entries, config.environment_variables);
   return {
     files: [
       { path: "weights.json", contents: manifestText(manifest) },
-      { path: "weights.cjs", contents: await bundleWeights(loaded, schemes) },
+      { path: "weights.cjs", contents: await bundleWeights(loaded) },
+      { path: "weights-thread.cjs", contents: thread },
+      ...(cache ? [{ path: "weights-thread.cjs.cache", contents: cache }] : []),
     ],
     facts,
     lock: pinned.lock,
-    warnings: [...pinned.warnings, ...(local ? [] : storageWarnings(facts, config))],
+    warnings: [
+      ...pinned.warnings,
+      ...(warning === undefined ? [] : [warning]),
+      ...(local || target !== "lambda" ? [] : storageWarnings(facts, config)),
+    ],
     inputs: [
       lockFile(project),
       ...weights.flatMap(({ local: folder }) => (local && folder !== undefined ? join(project, folder) : [])),

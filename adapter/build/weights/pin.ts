@@ -56,7 +56,7 @@ export async function pinWeights(
   );
   refuse(entries, answers);
   const files = answers.map((answer, i) =>
-    answer !== undefined && "files" in answer ? answer.files : found[i],
+    answer !== undefined && "files" in answer ? keepChecksums(answer.files, found[i]) : found[i],
   );
   const pinned = pair(entries, files, options);
   const locked = pinned.flatMap(({ entry, files }) => (files === undefined ? [] : [[entry, files] as const]));
@@ -99,6 +99,16 @@ function pair(
 
 /** Planning asks no source. */
 const NOWHERE: LocalSource = { kind: "local", async *list() {} };
+
+/** What `push-weights` knew of an object, and the object's store does not tell, holds for as long as it is the same one. */
+function keepChecksums(files: readonly RemoteFile[], before: readonly RemoteFile[] = []): RemoteFile[] {
+  const known = new Map(before.map((file) => [file.key, file]));
+  return files.map((file) => {
+    const { etag, size, checksum, blocks } = known.get(file.key) ?? {};
+    if (file.etag === undefined || etag !== file.etag || size !== file.size) return file;
+    return { ...(checksum && { checksum }), ...(blocks && { blocks }), ...file };
+  });
+}
 
 /** All that no function could load, at once. */
 function refuse(entries: readonly ConfiguredWeights[], answers: readonly (Resolution | undefined)[]): void {

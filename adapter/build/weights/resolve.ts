@@ -12,6 +12,9 @@ import type { ConfiguredWeights } from "./config.ts";
 /** For one source, however many requests its listing takes. */
 const LIMIT_MS = 30_000;
 
+/** Of each request: who builds without a network is told so at once, and a lock or the cold start stands in. */
+const TRIES = 2;
+
 /** What a look-up came to. */
 export type Resolution =
   | { readonly files: readonly RemoteFile[]; readonly warnings: readonly string[] }
@@ -85,7 +88,7 @@ async function access(
 ): Promise<Access> {
   // Here and not above: most builds ask nothing over the network.
   const { createFetch } = await import("../../runtime/weights/download/request.ts");
-  const fetch = createFetch({ environment });
+  const fetch = createFetch({ environment, tries: TRIES });
   return {
     // Asked before each try: nothing is tried again that nobody waits for.
     fetch: (method, target, judge) => fetch(method, async () => (signal.throwIfAborted(), target()), judge),

@@ -2,7 +2,6 @@
 // keep them, and the address and signature of what is no plain bucket, by AWS's own rules. It never moves a file.
 
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { ColdframeError } from "../errors.ts";
 import type * as Sdk from "./sdk-entry.ts";
 import type { Credentials } from "./sigv4.ts";
@@ -79,8 +78,10 @@ export function loadSdk(): Promise<typeof Sdk> {
   return loading;
 }
 
-// `createRequire`, because no bundler follows it: the SDK is a file of its own, or the platform's.
+// `createRequire`, because no bundler follows it: the SDK is a file of its own, or the platform's. Looked up here, because
+// a cold start that needs no SDK would pay for node:module.
 async function load(): Promise<typeof Sdk> {
+  const { createRequire } = process.getBuiltinModule("node:module");
   if (sdkFile !== undefined && existsSync(sdkFile)) return createRequire(sdkFile)(sdkFile) as typeof Sdk;
   const require = createRequire(import.meta.url ?? `${process.cwd()}/`);
   try {

@@ -2,7 +2,7 @@
 // and x-amz-* are signed: Range, If-Match and what else a client adds may change without a new signature.
 // Source: docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html.
 
-import { createHmac, hash } from "node:crypto";
+import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -128,21 +128,24 @@ function tidyPath(path: string): string {
   return encodePath(path.replace(/\/{2,}/g, "/"));
 }
 
-let lastKey: { readonly of: string; readonly key: Buffer } | undefined;
+let lastKey: { readonly of: string; readonly key: KeyObject } | undefined;
 
-/** The same for all requests of a day, and most of the work of one: the last one is kept. */
-function signingKey(secret: string, ...scope: readonly string[]): Buffer {
+/**
+ * The same for all requests of a day, and most of the work of one: the last one is kept. As a KeyObject, because Node
+ * makes one of everything else at each use, which takes it five times as long as the HMAC.
+ */
+function signingKey(secret: string, ...scope: readonly string[]): KeyObject {
   const of = [secret, ...scope].join("\n");
   if (lastKey?.of !== of) {
-    const key = [...scope, "aws4_request"].reduce<string | Buffer>(
+    const bytes = [...scope, "aws4_request"].reduce<string | Buffer>(
       (before, part) => hmac(before, part).digest(),
       `AWS4${secret}`,
     );
-    lastKey = { of, key: key as Buffer };
+    lastKey = { of, key: createSecretKey(bytes as Buffer) };
   }
   return lastKey.key;
 }
 
 const sha256 = (data: Uint8Array | string): string => hash("sha256", data);
 
-const hmac = (key: string | Buffer, data: string) => createHmac("sha256", key).update(data);
+const hmac = (key: string | Buffer | KeyObject, data: string) => createHmac("sha256", key).update(data);

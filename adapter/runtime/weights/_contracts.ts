@@ -143,6 +143,11 @@ export interface HttpSource {
   /** Asked for every request, so cached by the source as long as it is valid. */
   target(file: RemoteFile): Promise<HttpTarget>;
   judge(answer: HttpAnswer, file: RemoteFile): Verdict;
+  /**
+   * Its bytes do not have the checksum that was given: what the file is when it is looked at itself, where that may have
+   * been a guess. `undefined`: none, or none that was wrong.
+   */
+  confirm?(file: RemoteFile): Promise<RemoteFile | undefined>;
 }
 
 /** A source whose files are on this machine. */
@@ -155,6 +160,9 @@ export type WeightsSource = HttpSource | LocalSource;
 
 /** The default export of a source's file. Does nothing that fails before `list` or `target` is called. */
 export type CreateSource = (entry: WeightsEntry, access: Access) => WeightsSource;
+
+/** By URL scheme: `s3` is s3.ts. */
+export type SourceFiles = Readonly<Record<string, () => Promise<{ readonly default: CreateSource }>>>;
 
 /** A file and the place it goes to: what planning makes of entries and lists. */
 export interface PlannedFile {

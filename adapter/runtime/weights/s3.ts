@@ -7,7 +7,7 @@ import { readS3Source } from "./sources/s3-address.ts";
 import { readError } from "./sources/s3-documents.ts";
 import { nameObject } from "./sources/s3-errors.ts";
 import { judgeS3 } from "./sources/s3-judge.ts";
-import { listS3 } from "./sources/s3-list.ts";
+import { confirmChecksum, listS3 } from "./sources/s3-list.ts";
 import { createRequests } from "./sources/s3-requests.ts";
 import { createSigner, type S3Signer } from "./sources/s3-signer.ts";
 import { isAddressable } from "./sources/url.ts";
@@ -77,6 +77,11 @@ const createS3Source: CreateSource = (entry, access): HttpSource => {
         return { action: "again", error: verdict.error };
       }
       return verdict;
+    },
+
+    confirm(file) {
+      const { signer, place } = open();
+      return confirmChecksum(file, versionOf(file), createRequests(place, signer, access));
     },
   };
 };

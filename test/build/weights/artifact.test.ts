@@ -16,6 +16,9 @@ import { startWeightsServer } from "./_weights.ts";
 
 const MEBIBYTE = 2 ** 20;
 
+/** Of weights.cjs; the engine is another file. */
+const MAX_OPENING_BYTES = 6000;
+
 const PREFIX = "weights:\n  - source: s3://models/llama/\n    mount_location: llama\n";
 
 const file = (path: string, size = 3): RemoteFile => ({
@@ -66,7 +69,7 @@ describe("an artifact", () => {
 
   test("with weights has the manifest and the engine, weighed like all else; the SDK where S3 is a source", async () => {
     const { directory, unzippedBytes, largest } = await quick(locked(PREFIX));
-    const names = ["aws-sdk.cjs", "weights.cjs", "weights.json"];
+    const names = ["aws-sdk.cjs", "weights-thread.cjs", "weights.cjs", "weights.json"];
     for (const name of names)
       assert.ok(
         largest.some(({ path }) => path === name),
@@ -79,13 +82,20 @@ describe("an artifact", () => {
     const other = await quick(makeProject({ "config.yaml": `weights:\n  - source: file://${folder}/\n` }));
     assert.deepEqual(
       readdirSync(other.directory).filter((name) => /weights|sdk/.test(name)),
-      ["weights.cjs", "weights.json"],
+      ["weights-thread.cjs", "weights.cjs", "weights.json"],
     );
   });
 
   test("is the same bytes in another folder", async () => {
     const [one, two] = [await build({ project: locked(PREFIX) }), await build({ project: locked(PREFIX) })];
-    for (const name of ["aws-sdk.cjs", "weights.cjs", "weights.json"]) {
+    const names = [
+      "aws-sdk.cjs",
+      "weights-thread.cjs",
+      "weights-thread.cjs.cache",
+      "weights.cjs",
+      "weights.json",
+    ];
+    for (const name of names) {
       const read = (directory: string) => readFileSync(join(directory, name));
       assert.ok(read(one.directory).equals(read(two.directory)), name);
       assert.ok(!read(one.directory).includes("coldframe-test-"), name);
@@ -99,14 +109,17 @@ describe("an artifact", () => {
       makeProject({ "config.yaml": `weights:\n  - source: file://${folder}/\n  - source: s3://b/p/\n` }),
       { localWeights: true },
     );
-    const code = ({ directory }: typeof only) => readFileSync(join(directory, "weights.cjs"), "latin1");
+    const code = ({ directory }: typeof only) =>
+      readFileSync(join(directory, "weights-thread.cjs"), "latin1");
     assert.doesNotMatch(code(only), /ListObjectsV2|x-amz-/);
     assert.match(code(both), /x-amz-/);
     for (const { directory } of [only, both]) {
-      const text = readFileSync(join(directory, "weights.cjs"), "latin1");
+      const text = readFileSync(join(directory, "weights-thread.cjs"), "latin1");
       assert.match(text, /^"use strict";/);
       assert.doesNotMatch(text, /Hello, |S3Client\s*=|smithy/);
       assert.ok(text.length < 200_000, `${text.length} bytes`);
+      const { length } = readFileSync(join(directory, "weights.cjs"));
+      assert.ok(length < MAX_OPENING_BYTES, `the main thread compiles ${length} bytes before all else`);
     }
   });
 
@@ -135,10 +148,10 @@ describe("an artifact", () => {
     const incremental = await createIncrementalBuild({ project });
     try {
       const first = await incremental.rebuild();
-      const engine = readFileSync(join(first.directory, "weights.cjs"));
+      const engine = readFileSync(join(first.directory, "weights-thread.cjs"));
       writeFiles(project, { "model/model.ts": "export default class Model { predict() { return 2; } }\n" });
       const second = await incremental.rebuild();
-      assert.ok(readFileSync(join(second.directory, "weights.cjs")).equals(engine));
+      assert.ok(readFileSync(join(second.directory, "weights-thread.cjs")).equals(engine));
     } finally {
       await incremental.dispose();
     }

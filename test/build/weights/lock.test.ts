@@ -213,6 +213,28 @@ describe("a lock", () => {
     }
   });
 
+  test("keeps the checksums that only it knows when it is made anew, as long as the object is the same one", async () => {
+    const project = makeFolder();
+    const items = [{ source: server.url("/a.bin") }];
+    await pin(project, items);
+    const lock = JSON.parse(lockOf(project));
+    // As push-weights has it.
+    const blocks = { algorithm: "crc32c", size: 8_388_608, values: "AAAAAA==" };
+    Object.assign(lock.sources[0].files[0], { blocks });
+    writeFileSync(lockFile(project), JSON.stringify(lock));
+    const blocksNow = async () =>
+      (await pin(project, items, { refresh: true })).entries[0]?.files?.[0]?.blocks;
+    assert.deepEqual(await blocksNow(), blocks);
+    try {
+      server.files.set("/a.bin", "other");
+      assert.equal(await blocksNow(), undefined, "another ETag");
+      server.files.set("/a.bin", "alpha");
+      assert.equal(await blocksNow(), undefined, "it was forgotten");
+    } finally {
+      server.files.set("/a.bin", "alpha");
+    }
+  });
+
   test("is read and never written offline", async () => {
     const project = makeFolder();
     await pin(project, [{ source: server.url("/a.bin") }]);
@@ -331,6 +353,23 @@ describe("a source that cannot be looked up", () => {
     const { files, warnings } = await pin(makeFolder(), items, { secrets: { absent: null } });
     assert.deepEqual(files, [undefined]);
     assert.match(warnings[0] ?? "", /no value for the secrets absent: set COLDFRAME_SECRET_ABSENT/);
+  });
+
+  test("is asked twice and no more, and the warning names the host that could not be reached", async () => {
+    server.files.set("/busy.bin", 503);
+    const { asked } = await pin(makeFolder(), [{ source: server.url("/busy.bin") }]);
+    assert.deepEqual(asked, ["HEAD /busy.bin", "HEAD /busy.bin"]);
+    const { warnings } = await pin(makeFolder(), [{ source: "s3://models/a.bin", region: "eu-west-1" }], {
+      environment: {
+        AWS_ACCESS_KEY_ID: "a",
+        AWS_SECRET_ACCESS_KEY: "b",
+        AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1",
+      },
+    });
+    assert.match(
+      warnings[0] ?? "",
+      /^config\.yaml:2: .*s3:\/\/models\/a\.bin is not pinned.* http:\/\/127\.0\.0\.1:1\/\S+ could not be fetched after 2 tries: .*ECONNREFUSED/,
+    );
   });
 
   test("stays as it was locked, when all were to be looked up again", async () => {

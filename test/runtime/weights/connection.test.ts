@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Outcome } from "../../../adapter/runtime/weights/download/connection.ts";
+import type { Outcome } from "../../../adapter/runtime/weights/download/exchange.ts";
 import { WireError } from "../../../adapter/runtime/weights/download/http.ts";
 import { Pool, Ticket } from "../../../adapter/runtime/weights/download/pool.ts";
 import { TIMING, type Timing } from "../../../adapter/runtime/weights/download/timing.ts";

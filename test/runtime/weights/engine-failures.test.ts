@@ -255,6 +255,33 @@ test("a file with wrong bytes somewhere is fetched once more from the start", as
   assert.equal(stats.bytes, LARGE.length);
 });
 
+test("a file whose checksum was a guess is looked at itself when its bytes do not fit, once", async (t) => {
+  const guess = { algorithm: "md5", value: "e".repeat(32) } as const;
+  for (const truth of ["none", "right", "wrong"] as const) {
+    const server = await serveFiles(t, { small: SMALL });
+    let confirmed = 0;
+    const source = sourceOf(server.origin);
+    const file = plan(source, "small", SMALL, { checksum: guess });
+    source.confirm = async ({ checksum: _guess, ...known }) => {
+      confirmed++;
+      if (truth === "none") return known;
+      return truth === "right" ? { ...known, checksum: checksumOf(SMALL) } : { ...known, checksum: guess };
+    };
+    const run = startEngine(t);
+    run.engine.add([file]);
+    run.engine.end();
+    if (truth === "wrong") assert.equal((await failure(run)).code, "WEIGHTS_CORRUPT");
+    else {
+      const { files, bytes, unverified } = await run.engine.done;
+      assert.deepEqual([files, bytes, unverified], [1, SMALL.length, truth === "none" ? 1 : 0]);
+      assert.deepEqual(run.complete, ["small"]);
+      assert.equal(run.engine.progress().totalBytes, SMALL.length);
+      assert.equal(server.requests.length, 2);
+      assert.equal(confirmed, 1);
+    }
+  }
+});
+
 // --- what ends it
 
 test("wrong bytes twice: WEIGHTS_CORRUPT with both checksums, of a part and of the whole", async (t) => {
@@ -489,3 +516,6 @@ function blockChecksums(content: Buffer): string {
   }
   return Buffer.concat(values).toString("base64");
 }
+
+const checksumOf = (content: Uint8Array) =>
+  ({ algorithm: "crc32", value: crc32(content).toString(16).padStart(8, "0") }) as const;

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { lanesFor } from "../../../adapter/runtime/weights/download/lanes.ts";
-import { MIB, newRoot, plan, serveFiles, sourceOf, startEngine } from "./_engine-run.ts";
+import { MessageChannel } from "node:worker_threads";
+import { lanesFor, startLaneThread } from "../../../adapter/runtime/weights/download/lane-thread.ts";
+import { LANE_FILE, MIB, newRoot, plan, serveFiles, sourceOf, startEngine } from "./_engine-run.ts";
 import { bytesOf, send, sendRange } from "./_engine-server.ts";
 
 const LARGE = bytesOf(40 * MIB + 12_345);
@@ -75,6 +77,56 @@ test("a thread that cannot start, or dies, is told of, and its parts are fetched
     assert.match(run.log.join(), /a thread of the download .*; the download goes on without it/);
   }
 });
+
+test("a thread that was started early is used, and ends with the download", async (t) => {
+  const server = await serveFiles(t, { large: LARGE });
+  const file = plan(sourceOf(server.origin), "large", LARGE);
+  const { early, exited } = startEarly(LANE_FILE);
+  const run = startEngine(t, { lanes: 2, laneFile: "/nowhere.mjs", earlyLane: early });
+  run.engine.add([file]);
+  run.engine.end();
+  await run.engine.done;
+  assert.ok(run.read(file).equals(LARGE));
+  assert.deepEqual(run.log, []);
+  await exited;
+});
+
+test("an early thread that was not needed ends with its port", async () => {
+  const { early, exited } = startEarly(LANE_FILE);
+  early.port.close();
+  await exited;
+  await early.gone;
+});
+
+test("an early thread that is gone is told of, and another does its work", async (t) => {
+  const folder = newRoot(t);
+  const broken = join(folder, "broken.mjs");
+  writeFileSync(broken, "process.exit(3);");
+  const dying = join(folder, "dying.mjs");
+  writeFileSync(
+    dying,
+    'import { workerData } from "node:worker_threads"; workerData.port.on("message", ({ kind }) => kind === "run" && process.exit(3));',
+  );
+  for (const laneFile of [broken, dying]) {
+    const server = await serveFiles(t, { large: LARGE });
+    const file = plan(sourceOf(server.origin), "large", LARGE);
+    const { early, exited } = startEarly(laneFile);
+    if (laneFile === broken) await exited;
+    const run = startEngine(t, { lanes: 2, earlyLane: early });
+    run.engine.add([file]);
+    run.engine.end();
+    await run.engine.done;
+    assert.ok(run.read(file).equals(LARGE));
+    assert.match(run.log.join(), /a thread of the download has ended; the download goes on without it/);
+  }
+});
+
+function startEarly(laneFile: string) {
+  const { port1: port, port2 } = new MessageChannel();
+  const gone = once(port, "close").then(() => {});
+  const exited = once(startLaneThread(laneFile, port2), "exit");
+  return { early: { port, gone }, exited };
+}
 
 test("a failure and a stop end the threads", async (t) => {
   for (const failing of [true, false]) {

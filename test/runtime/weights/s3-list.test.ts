@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import type { RemoteFile } from "../../../adapter/runtime/weights/_contracts.ts";
 import { KEYS, md5, openS3, s3Error, startS3 } from "./_source-s3.ts";
 import { listAll } from "./_source-server.ts";
 
@@ -101,6 +102,31 @@ test("where the newest is encrypted by KMS, an ETag is no MD5: every object is a
   const files = await listAll(openS3(s3, { source: "s3://bucket/p/" }));
   const checksums = Object.fromEntries(files.map(({ path, checksum }) => [path, checksum?.value]));
   assert.deepEqual(checksums, { old: md5("old"), new: undefined, between: undefined, between2: md5("x") });
+});
+
+test("an ETag that was taken for an MD5 and is none is found out by the object's own headers, when that is asked", async () => {
+  const kms = { "x-amz-server-side-encryption": "aws:kms" };
+  const checksums = { crc32: "NSRBwg==" };
+  await using s3 = await startS3({
+    "p/old": { body: "old", modified: "2020-01-01T00:00:00Z" },
+    "p/kms": { body: "a", modified: "2021-01-01T00:00:00Z", headers: kms, etag: "e".repeat(32) },
+    "p/sum": { body: "a", modified: "2022-01-01T00:00:00Z", headers: kms, etag: "d".repeat(32), checksums },
+    "p/new": { body: "new", modified: "2026-01-01T00:00:00Z" },
+  });
+  const source = openS3(s3, { source: "s3://bucket/p/" });
+  const files = new Map((await listAll(source)).map((file) => [file.path, file]));
+  const confirm = (path: string, more: Partial<RemoteFile> = {}) =>
+    source.confirm?.({ ...(files.get(path) as RemoteFile), ...more });
+  assert.equal(files.get("kms")?.checksum?.value, "e".repeat(32));
+  const before = s3.asked.length;
+  const { checksum: _md5, ...without } = files.get("kms") as RemoteFile;
+  assert.deepEqual(await confirm("kms"), without);
+  assert.deepEqual((await confirm("sum"))?.checksum, { algorithm: "crc32", value: "352441c2" });
+  assert.equal(await confirm("old"), undefined, "it is its MD5");
+  assert.equal(s3.asked.length, before + 3);
+  const sha256 = { algorithm: "sha256", value: "0".repeat(64) } as const;
+  assert.equal(await confirm("kms", { checksum: sha256 }), undefined, "it was no guess");
+  assert.equal(s3.asked.length, before + 3);
 });
 
 test("a key of the customer makes an ETag no MD5, a key of S3 does not", async () => {

@@ -3,45 +3,17 @@
 // for is either an answer, for the source to judge, or an error. Retries and what is done with the bytes are not here.
 
 import type { OnReadOpts, Socket } from "node:net";
-import type { HttpAnswer } from "../_contracts.ts";
-import { checkData, type Expected, framing, type Head, parseHead, toWireError, WireError } from "./http.ts";
+import type { Exchange, Outcome, Sink } from "./exchange.ts";
+import { checkData, framing, type Head, parseHead, toWireError, WireError } from "./http.ts";
+import { Silence } from "./silence.ts";
 import { SmallAnswer } from "./small-answer.ts";
 import type { Timing } from "./timing.ts";
-
-/** Where the bytes of a body go. */
-export interface Sink {
-  /** Filled, handed to `write`, and filled again. A multiple of the page size writes best. */
-  readonly slab: Uint8Array;
-  /** The next bytes, in order; a view of `slab`, valid until it returns. What it throws ends the request. */
-  write(bytes: Uint8Array): void;
-}
-
-/** One request and what its answer may be. */
-export interface Exchange {
-  readonly method: "GET" | "HEAD";
-  readonly url: URL;
-  /** Lower-case names. Range, If-Match and the like included. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  /** Of a request for bytes. Absent: every answer is collected. */
-  readonly data?: { readonly expected: Expected; readonly sink: Sink };
-  /** How much of a good answer is collected; of an error it is at most MAX_ERROR_BYTES. */
-  readonly maxBytes: number;
-}
-
-export type Outcome =
-  /** All of it went to the sink. */
-  | { readonly kind: "data" }
-  | { readonly kind: "answer"; readonly answer: HttpAnswer; readonly truncated: boolean }
-  /** Another object than the pinned one; a sentence's end. */
-  | { readonly kind: "changed"; readonly found: string };
 
 /** Enough for every XML or JSON that says what went wrong. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 /** Between two requests, and for heads: shared by all connections of a thread, for what is read is dealt with at once. */
 const SCRATCH = new Uint8Array(64 * 1024);
 const MAX_HEAD_BYTES = 64 * 1024;
-/** A timer that is later than this says that the thread was busy or away, not that the server is silent. */
-const LATE_MS = 250;
 const HEAD_END = Buffer.from("\r\n\r\n");
 
 interface Pending extends Exchange {
@@ -67,7 +39,7 @@ export class Connection {
   /** It broke before the first byte of an answer. */
   brokeSilent = false;
   #socket: Socket | undefined;
-  readonly #timing: Timing;
+  readonly #silence: Silence;
   #pending: Pending | undefined;
   #phase: "idle" | "head" | "data" | "collect" = "idle";
   #head: Head | undefined;
@@ -77,14 +49,11 @@ export class Connection {
   /** Bytes of the data still to come. */
   #left = 0;
   #small: SmallAnswer | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #timerDue = 0;
-  #heardAt = 0;
   #failure: Error | undefined;
 
   constructor(origin: string, timing: Timing) {
     this.origin = origin;
-    this.#timing = timing;
+    this.#silence = new Silence(timing, (error) => this.#fail(error));
   }
 
   /** Takes the socket that was made with `onread`. */
@@ -115,8 +84,7 @@ export class Connection {
       this.#early = "";
       this.#socket?.ref();
       this.#socket?.write(head, "latin1");
-      this.#heardAt = performance.now();
-      this.#arm(this.#timing.headMs);
+      this.#silence.watch("head");
     });
   }
 
@@ -138,7 +106,7 @@ export class Connection {
   }
 
   #onBytes(count: number, bytes: Uint8Array): void {
-    this.#heardAt = performance.now();
+    this.#silence.heardAt = performance.now();
     try {
       if (this.#phase === "data") this.#onData(count);
       else if (this.#phase === "collect") this.#onCollect(bytes.subarray(0, count));
@@ -181,7 +149,7 @@ export class Connection {
     }
     this.used = true;
     this.#head = head;
-    this.#arm(this.#timing.stallMs);
+    this.#silence.watch("body");
     this.#begin(head, rest);
   }
 
@@ -256,7 +224,7 @@ export class Connection {
     this.#pending = undefined;
     this.#phase = "idle";
     this.idleSince = performance.now();
-    clearTimeout(this.#timer);
+    this.#silence.end();
     // A body that was not read would be the head of the next answer.
     if (!reusable) this.#fail(new WireError("CUT", "the connection is over"));
     pending?.resolve(outcome);
@@ -265,7 +233,7 @@ export class Connection {
   #fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
-    clearTimeout(this.#timer);
+    this.#silence.end();
     const pending = this.#pending;
     const keep = this.#phase === "data";
     this.brokeSilent = this.#phase === "head" && this.#early === "" && this.#head === undefined;
@@ -280,29 +248,5 @@ export class Connection {
       reason = thrown as Error;
     }
     pending.reject(reason);
-  }
-
-  #arm(limitMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timerDue = performance.now() + limitMs;
-    this.#timer = setTimeout(() => this.#onTimer(), limitMs);
-  }
-
-  #onTimer(): void {
-    const now = performance.now();
-    const waiting = this.#phase === "head";
-    const limit = waiting ? this.#timing.headMs : this.#timing.stallMs;
-    if (now - this.#timerDue > LATE_MS) {
-      // What came meanwhile has not been read yet.
-      this.#heardAt = now;
-      this.#arm(limit);
-    } else if (!waiting && now - this.#heardAt < limit) {
-      // One timer a request, moved only when it fires: nothing is paid per chunk.
-      this.#timerDue = this.#heardAt + limit;
-      this.#timer = setTimeout(() => this.#onTimer(), this.#timerDue - now);
-    } else {
-      const what = waiting ? "no answer" : "not a byte";
-      this.#fail(new WireError("TIMEOUT", `${what} for ${limit} ms`));
-    }
   }
 }

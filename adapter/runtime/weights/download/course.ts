@@ -7,6 +7,7 @@ import type { PlannedFile } from "../_contracts.ts";
 import type { Download } from "./download.ts";
 import { corrupt, diskFailed } from "./failures.ts";
 import { openPartFile, type PartFile } from "../files/part-file.ts";
+import { fileId } from "../files/plan.ts";
 import type { Tally } from "./tally.ts";
 
 export interface CourseOptions {
@@ -150,16 +151,43 @@ export class Course {
     this.#open.delete(file);
     if (verdict === "corrupt") return this.#refetch(download, file);
     download.complete = true;
+    // Of ten thousand files, what proved them would be most of what is kept.
+    download.part = undefined;
     this.#hooks.forget(download);
     for (const planned of download.planned) await this.tell(download, planned);
     this.#hooks.complete(download);
   }
 
-  #refetch(download: Download, file: PartFile): void {
+  async #refetch(download: Download, file: PartFile): Promise<void> {
     if (download.refetched) return this.#hooks.fail(download, corrupt(download.first, file.mismatch));
+    let confirmed: readonly PlannedFile[] | undefined;
+    try {
+      confirmed = await confirm(download.planned);
+    } catch (error) {
+      return this.#hooks.fail(download, error);
+    }
+    if (this.#hooks.isOver() || download.dropped) return;
+    if (confirmed && !download.restarted) {
+      this.#options.onLog?.(
+        `${download.first.path} has another checksum than was listed, and is fetched again`,
+      );
+      this.#hooks.forget(download);
+      return this.#hooks.replace(download, confirmed);
+    }
     this.#options.onLog?.(`${download.first.path} came with wrong bytes and is fetched again`);
     download.refetched = true;
     this.#tally.bytes -= download.bytesIn;
     this.#hooks.again(download);
   }
+}
+
+/** What the sources say of the files when they look again, if that is not what they had said. */
+async function confirm(planned: readonly PlannedFile[]): Promise<readonly PlannedFile[] | undefined> {
+  const again: PlannedFile[] = [];
+  for (const one of planned) {
+    const file = one.source.kind === "http" ? await one.source.confirm?.(one.file) : undefined;
+    if (!file) return undefined;
+    again.push({ ...one, file, id: fileId(one.entry, file) });
+  }
+  return again;
 }

@@ -1,71 +1,25 @@
 // The heart of the download: parts of all files through one bounded set of connections, into partial files, each proved
-// before it gets its name. Decides what runs when: the order is download/queue.ts, the pace download/pace.ts, the tries of a part
-// download/transfer.ts, the threads download/lanes.ts, what becomes of a file download/course.ts.
+// before it gets its name. Decides what runs when: which files there are is download/files.ts, their order
+// download/queue.ts, the pace download/pace.ts, the tries of a part download/transfer.ts, the threads download/lanes.ts,
+// what becomes of a file download/course.ts.
 
 import type { FetchStats, PlannedFile } from "../_contracts.ts";
-import { Course, type CourseOptions } from "./course.ts";
-import { Download } from "./download.ts";
+import { Course } from "./course.ts";
+import type { Download } from "./download.ts";
+import type { Engine, EngineOptions, Progress } from "./engine-options.ts";
+import { Files } from "./files.ts";
 import { FreezeWatch } from "./freeze-watch.ts";
-import { type LaneSlot, LaneSet, lanesFor } from "./lanes.ts";
+import { lanesFor } from "./lane-thread.ts";
+import { type LaneSlot, LaneSet } from "./lanes.ts";
 import { Pace } from "./pace.ts";
 import type { Part, PartFile } from "../files/part-file.ts";
 import { FileQueue } from "./queue.ts";
 import { RetryBudget } from "./retry.ts";
 import { Tally } from "./tally.ts";
-import { CLOCK, type Clock, TIMING, type Timing } from "./timing.ts";
+import { CLOCK, TIMING } from "./timing.ts";
 import { type Conditions, type Ending, Transfer } from "./transfer.ts";
 
-export interface EngineOptions extends CourseOptions {
-  /** Of the data; files appear in its folder `blobs`. */
-  readonly root: string;
-  /** `false`: only lengths and ETags are checked. */
-  readonly verify: boolean;
-  /** Requests at once, at most. Absent: 8 on Lambda, else 16. */
-  readonly connections?: number;
-  /** Threads that receive. Absent: 2 for many bytes on a machine that has the cores. The first is the caller's own. */
-  readonly lanes?: number;
-  /** What the other threads run; calls `runLane` when `workerData.coldframe` is "lane". */
-  readonly laneFile: string;
-  /** A file is complete and has its name; awaited, and what it throws ends the download. */
-  onFile(planned: PlannedFile): unknown;
-  /** It is not what it was: what it is now, or nothing, which ends the download. Absent: nothing. Asked once a file. */
-  onChanged?(planned: PlannedFile): Promise<PlannedFile | undefined>;
-  /** What an operator may want to know and nobody has to act on. */
-  onLog?(message: string): void;
-  /** For proxies, certificates and Lambda's own variables. Absent: the process's. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly timing?: Partial<Timing>;
-  readonly clock?: Clock;
-}
-
-export interface Progress {
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly files: number;
-  readonly totalFiles: number;
-  /** In use. */
-  readonly connections: number;
-}
-
-/** A download that is going on. */
-export interface Engine {
-  /** More files; also while others are being fetched. */
-  add(files: readonly PlannedFile[]): void;
-  /** There will be no more. */
-  end(): void;
-  /** What is missing of this file comes next; also of one that is added later. */
-  hurry(path: string): void;
-  /**
-   * Settles when nothing is running any more and nothing is open.
-   * @throws every code of WEIGHTS_*, and the reason given to `stop`
-   */
-  readonly done: Promise<FetchStats>;
-  progress(): Progress;
-  /** As far as it has come. */
-  stats(): FetchStats;
-  /** What is there of files that are not complete is kept for the next time. */
-  stop(reason: Error): void;
-}
+export type { Engine, EngineOptions, Progress } from "./engine-options.ts";
 
 const LAMBDA_CONNECTIONS = 8;
 const CONNECTIONS = 16;
@@ -83,9 +37,7 @@ class Downloads implements Engine {
   readonly #options: EngineOptions;
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #settled = Promise.withResolvers<FetchStats>();
-  readonly #byId = new Map<string, Download>();
-  readonly #byPath = new Map<string, Download>();
-  readonly #hurried = new Set<string>();
+  readonly #files: Files;
   readonly #queue = new FileQueue<Download>();
   readonly #transfers = new Set<Transfer>();
   /** What has to end before `done` settles. */
@@ -116,8 +68,12 @@ class Downloads implements Engine {
     this.#pace = new Pace(connections, timing);
     this.#tally = new Tally(counts);
     this.#course = this.#createCourse();
+    const tell = (download: Download, planned: PlannedFile) =>
+      this.#track(this.#course.tell(download, planned));
+    this.#files = new Files(this.#queue, this.#tally, tell);
     this.#lanes = new LaneSet({
       file: options.laneFile,
+      early: options.earlyLane,
       connections,
       timing,
       environment,
@@ -134,16 +90,7 @@ class Downloads implements Engine {
 
   add(files: readonly PlannedFile[]): void {
     if (this.#over) return;
-    const added: Download[] = [];
-    for (const planned of files) {
-      const lazy = planned.entry.lazy === true;
-      if (lazy && this.#lazyFailure) continue;
-      this.#tally.totalFiles++;
-      const same = this.#byId.get(planned.id);
-      if (same) this.#addPath(same, planned);
-      else added.push(this.#begin(new Download(planned, lazy)));
-    }
-    this.#enqueue(...added);
+    this.#files.add(this.#lazyFailure ? files.filter(({ entry }) => !entry.lazy) : files);
     const left = this.#tally.totalBytes - this.#tally.bytes;
     this.#lanes.grow(this.#options.lanes ?? lanesFor(left, this.#environment));
     this.#pump();
@@ -155,9 +102,7 @@ class Downloads implements Engine {
   }
 
   hurry(path: string): void {
-    this.#hurried.add(path);
-    const download = this.#byPath.get(path);
-    if (download) this.#queue.hurry(download);
+    this.#files.hurry(path);
     this.#pump();
   }
 
@@ -183,9 +128,9 @@ class Downloads implements Engine {
       forget: (download) => this.#queue.forget(download),
       again: (download) => {
         this.#queue.forget(download);
-        this.#enqueue(download);
+        this.#files.enqueue(download);
       },
-      replace: (download, planned) => this.#replace(download, planned),
+      replace: (download, planned) => this.#files.replace(download, planned),
       complete: (download) => {
         this.#tally.settled(download);
         this.#settleLazy();
@@ -194,42 +139,6 @@ class Downloads implements Engine {
       track: (work) => this.#track(work),
       isOver: () => this.#over,
     });
-  }
-
-  #begin(download: Download): Download {
-    this.#byId.set(download.first.id, download);
-    this.#byPath.set(download.first.path, download);
-    this.#tally.began(download);
-    return download;
-  }
-
-  #enqueue(...downloads: readonly Download[]): void {
-    this.#queue.add(...downloads);
-    for (const download of downloads) {
-      if (download.planned.some(({ path }) => this.#hurried.has(path))) this.#queue.hurry(download);
-    }
-  }
-
-  /** The same content once more: fetched once. */
-  #addPath(download: Download, planned: PlannedFile): void {
-    this.#byPath.set(planned.path, download);
-    if (download.complete) return this.#track(this.#course.tell(download, planned));
-    download.planned.push(planned);
-    if (!download.lazy || planned.entry.lazy) return;
-    // Now a model waits for it.
-    download.lazy = false;
-    this.#tally.eagerPending++;
-    this.#queue.hurry(download);
-  }
-
-  #replace(download: Download, planned: readonly PlannedFile[]): void {
-    this.#byId.delete(download.first.id);
-    this.#tally.replaced(download);
-    for (const file of planned) {
-      const same = this.#byId.get(file.id);
-      if (same) this.#addPath(same, file);
-      else this.#enqueue(this.#begin(new Download(file, download.lazy, true)));
-    }
   }
 
   #pump(): void {
@@ -303,11 +212,7 @@ class Downloads implements Engine {
     if (this.#over) return;
     if (!download.lazy) return this.#finish({ error });
     this.#lazyFailure ??= { error };
-    for (const lazy of this.#byId.values()) {
-      if (!lazy.lazy || lazy.complete || lazy.dropped) continue;
-      this.#queue.forget(lazy);
-      void lazy.drop();
-    }
+    this.#files.dropLazy();
     this.#settleLazy();
   }
 

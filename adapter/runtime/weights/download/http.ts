@@ -57,17 +57,16 @@ export function formatRequest(
   headers: Readonly<Record<string, string | undefined>>,
   proxied: boolean,
 ): string {
-  const sent = new Map<string, string>([
-    ["host", url.host],
-    ["user-agent", USER_AGENT],
-  ]);
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) sent.set(name.toLowerCase(), value);
+  const sent: Record<string, string> = { host: url.host, "user-agent": USER_AGENT };
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) sent[name.toLowerCase()] = value;
   }
   // Whatever was asked for: encoded bytes are not the bytes the checksums are of.
-  sent.set("accept-encoding", "identity");
+  sent["accept-encoding"] = "identity";
   let text = `${method} ${proxied ? url.origin : ""}${url.pathname}${url.search} HTTP/1.1\r\n`;
-  for (const [name, value] of sent) {
+  for (const name in sent) {
+    const value = sent[name] as string;
     if (!HEADER_NAME.test(name) || UNSENDABLE.test(value)) {
       throw new WireError("PROTOCOL", `the header ${JSON.stringify(name)} cannot be sent`, true);
     }

@@ -1,17 +1,17 @@
 // A lane: the connections and the memory of one thread, and what they do with a part: receive it, compute its checksum
 // while it is in the cache, write it to its place in the file. One attempt at a time; what follows a failure is for
-// download/transfer.ts to decide. `runLane` is a lane in a thread of its own; see download/lanes.ts for the other end.
+// download/transfer.ts to decide. In a thread of its own it is run by download/run-lane.ts.
 
-import { close, fstat, open, read, writeSync } from "node:fs";
+import { close, fstat, open, read } from "node:fs";
 import { promisify } from "node:util";
-import { parentPort } from "node:worker_threads";
 import { ColdframeError } from "../../errors.ts";
-import { allocateSlabs, createChecksum } from "../files/checksum.ts";
+import { allocateSlabs } from "../files/checksum.ts";
 import { type Connection, MAX_ERROR_BYTES } from "./connection.ts";
 import type { HttpAnswer } from "../_contracts.ts";
 import { WireError } from "./http.ts";
 import type { HttpPlace, Job, JobResult, LocalPlace } from "./job.ts";
 import { Pool, Ticket } from "./pool.ts";
+import { DiskError, Slot } from "./slot.ts";
 import type { Timing } from "./timing.ts";
 
 export interface LaneOptions {
@@ -26,73 +26,11 @@ export interface LaneOptions {
 
 /** Where throughput stops growing, while a dozen of them stay in the processor's cache. A multiple of the page. */
 const SLAB_BYTES = 512 * 1024;
-const NO_BYTES = new Uint8Array();
 
 const CANCELLED = new Error("the job was cancelled");
 const AWAY = new Error("the process was frozen");
 const MOVED = new Error("the job goes on on another connection");
 const CLOSED = new Error("the lane is closed");
-
-const openAsync = promisify(open);
-const closeAsync = promisify(close);
-const fstatAsync = promisify(fstat);
-const readAsync = promisify(read);
-
-class DiskError extends Error {
-  readonly code: string;
-  readonly side: "source" | "target";
-
-  constructor(side: "source" | "target", cause: unknown) {
-    const { code = "FAILED", message } = cause as NodeJS.ErrnoException;
-    super(message, { cause });
-    this.code = code;
-    this.side = side;
-  }
-}
-
-class Slot {
-  slab: Uint8Array = NO_BYTES;
-  checksum: { update(bytes: Uint8Array): void; digest(): string } | undefined;
-  fd = -1;
-  offset = 0;
-  requests = 0;
-  cancelled = false;
-  ticket: Ticket | undefined;
-  /** What a job that is moved goes on on. */
-  next: Connection | undefined;
-  url: URL | undefined;
-  readonly #index: number;
-  readonly #offsets: Float64Array;
-
-  constructor(index: number, offsets: Float64Array) {
-    this.#index = index;
-    this.#offsets = offsets;
-  }
-
-  begin({ fd, start, algorithm, resume }: Job, slab: Uint8Array): void {
-    if (!resume) this.checksum = algorithm && createChecksum(algorithm);
-    this.slab = slab;
-    this.fd = fd;
-    this.requests = 0;
-    this.cancelled = false;
-    this.offset = start;
-    this.#offsets[this.#index] = start;
-  }
-
-  /** Synchronous: on few cores a thread that waits costs more than the write, and nothing has to be paused. */
-  write(bytes: Uint8Array): void {
-    this.checksum?.update(bytes);
-    for (let at = 0; at < bytes.length; ) {
-      try {
-        at += writeSync(this.fd, bytes, at, bytes.length - at, this.offset + at);
-      } catch (error) {
-        throw new DiskError("target", error);
-      }
-    }
-    this.offset += bytes.length;
-    this.#offsets[this.#index] = this.offset;
-  }
-}
 
 export class Lane {
   readonly #slots: readonly Slot[];
@@ -226,9 +164,10 @@ export class Lane {
     const failed = (error: unknown): never => {
       throw error instanceof DiskError ? error : new DiskError("source", error);
     };
-    const source = await openAsync(from.path, "r").catch(failed);
+    const source = await promisify(open)(from.path, "r").catch(failed);
+    const readAsync = promisify(read);
     try {
-      const { size } = await fstatAsync(source).catch(failed);
+      const { size } = await promisify(fstat)(source).catch(failed);
       if (size !== from.size) return { kind: "changed", found: `a size of ${size}` };
       while (slot.offset < job.end) {
         if (slot.cancelled) throw CANCELLED;
@@ -238,7 +177,7 @@ export class Lane {
         slot.write(slot.slab.subarray(0, bytesRead));
       }
     } finally {
-      await closeAsync(source);
+      await promisify(close)(source);
     }
     return { kind: "done", checksum: slot.checksum?.digest() };
   }
@@ -255,37 +194,4 @@ function describe(error: unknown) {
     return { kind: "refused", code: error.code, what: error.message, fix: error.fix ?? "" } as const;
   }
   return { kind: "broken", what: error instanceof Error ? error.message : String(error) } as const;
-}
-
-/** What the engine's thread says to a lane's. */
-export type ToLane =
-  | ({ readonly kind: "open" } & LaneOptions)
-  | { readonly kind: "run"; readonly slot: number; readonly job: Job }
-  | { readonly kind: "cancel" | "move"; readonly slot: number }
-  | { readonly kind: "thaw" | "close" };
-
-/** What it answers: one message a job. */
-export interface FromLane {
-  readonly slot: number;
-  readonly result: JobResult;
-}
-
-/** What a thread started with `workerData.coldframe` "lane" does. */
-export function runLane(): void {
-  const port = parentPort;
-  if (!port) return;
-  let lane: Lane | undefined;
-  port.on("message", async (message: ToLane) => {
-    if (message.kind === "open") lane = new Lane(message);
-    else if (message.kind === "run") {
-      const result = await lane?.run(message.slot, message.job);
-      if (result) port.postMessage({ slot: message.slot, result } satisfies FromLane);
-    } else if (message.kind === "cancel") lane?.cancel(message.slot);
-    else if (message.kind === "move") await lane?.move(message.slot);
-    else if (message.kind === "thaw") lane?.thaw();
-    else {
-      await lane?.close();
-      port.close();
-    }
-  });
 }

@@ -1,10 +1,11 @@
-// The lanes of an engine, seen from it: the first in its own thread, the others in threads of their own. Says how many
-// there should be; what a lane does is download/lane.ts.
+// The lanes of an engine, seen from it: the first in its own thread, the others in threads of their own. How many there
+// should be is download/lane-thread.ts; what a lane does is download/lane.ts.
 
-import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import type { Job, JobResult } from "./job.ts";
-import { type FromLane, Lane, type LaneOptions, type ToLane } from "./lane.ts";
+import { Lane, type LaneOptions } from "./lane.ts";
+import { startLaneThread } from "./lane-thread.ts";
+import type { FromLane, ToLane } from "./run-lane.ts";
 import type { Timing } from "./timing.ts";
 
 /** What the engine asks of a lane, wherever it runs. */
@@ -20,20 +21,16 @@ export interface LaneHandle {
   readonly lost: boolean;
 }
 
-/** From this much on, a second thread earns the 40 ms and the memory that it costs. */
-const MANY_BYTES = 256 * 1024 * 1024;
-/** Below, a function has so little network that one thread fills it. */
-const LARGE_FUNCTION_MB = 5120;
+/** A thread for a lane that was started before it was known to be needed, which hides the time that takes. */
+export interface EarlyLane {
+  /** Where the lane listens. */
+  readonly port: MessagePort;
+  /** Resolves when the thread is gone, or never was. */
+  readonly gone: Promise<void>;
+}
+
 /** What a thread without jobs may take to end by itself. */
 const CLOSE_MS = 1000;
-/** A lane keeps next to nothing on the heap. */
-const HEAP_MB = 64;
-
-/** How many lanes serve this many bytes here. */
-export function lanesFor(bytes: number, environment: Readonly<Record<string, string | undefined>>): number {
-  const memoryMb = Number(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] ?? Number.POSITIVE_INFINITY);
-  return bytes > MANY_BYTES && memoryMb >= LARGE_FUNCTION_MB && availableParallelism() >= 2 ? 2 : 1;
-}
 
 /** A lane in this thread. */
 export function openLane(options: LaneOptions): LaneHandle {
@@ -49,17 +46,21 @@ export function openLane(options: LaneOptions): LaneHandle {
   };
 }
 
-/** A lane in a thread of its own. @param file calls `runLane` when `workerData.coldframe` is "lane" */
-export function startLane(file: string, options: LaneOptions, onLost: (what: string) => void): LaneHandle {
-  const worker = new Worker(file, {
-    workerData: { coldframe: "lane" },
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-  });
+/** A lane in a thread of its own: in the early one, or in a new one that runs `file`. */
+export function startLane(
+  file: string | EarlyLane,
+  options: LaneOptions,
+  onLost: (what: string) => void,
+): LaneHandle {
+  const line = typeof file === "string" ? startLaneThread(file) : file.port;
   const waiting = new Map<number, (result: JobResult) => void>();
   const starts = new Map<number, number>();
   let lost = false;
-  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-  const post = (message: ToLane) => worker.postMessage(message);
+  const exited =
+    typeof file === "string"
+      ? new Promise<void>((resolve) => line.once("exit", () => resolve()))
+      : file.gone.then(() => lose("a thread of the download has ended"));
+  const post = (message: ToLane) => line.postMessage(message);
 
   function lose(what: string): void {
     if (lost) return;
@@ -71,13 +72,15 @@ export function startLane(file: string, options: LaneOptions, onLost: (what: str
     onLost(what);
   }
 
-  worker.on("message", ({ slot, result }: FromLane) => {
+  line.on("message", ({ slot, result }: FromLane) => {
     const resolve = waiting.get(slot);
     waiting.delete(slot);
     resolve?.(result);
   });
-  worker.on("error", (error) => lose(`a thread of the download failed: ${error.message}`));
-  worker.on("exit", (code) => lose(`a thread of the download ended with exit code ${code}`));
+  if (line instanceof Worker) {
+    line.on("error", (error: Error) => lose(`a thread of the download failed: ${error.message}`));
+    line.on("exit", (code) => lose(`a thread of the download ended with exit code ${code}`));
+  }
   post({ kind: "open", ...options });
 
   return {
@@ -106,7 +109,10 @@ export function startLane(file: string, options: LaneOptions, onLost: (what: str
     async close() {
       if (!lost) post({ kind: "close" });
       lost = true;
-      const timer = setTimeout(() => void worker.terminate(), CLOSE_MS);
+      const timer = setTimeout(() => {
+        if (line instanceof Worker) void line.terminate();
+        else line.close();
+      }, CLOSE_MS);
       await exited;
       clearTimeout(timer);
     },
@@ -123,6 +129,8 @@ export interface LaneSlot {
 
 export interface LaneSetOptions {
   readonly file: string;
+  /** For the second one. */
+  readonly early?: EarlyLane | undefined;
   /** Of all lanes together, that are used at once. */
   readonly connections: number;
   readonly timing: Timing;
@@ -146,14 +154,15 @@ export class LaneSet {
 
   /** At least `count` lanes; the first in this thread. */
   grow(count: number): void {
-    const { file, connections, timing, environment, onLost } = this.#options;
+    const { file, early, connections, timing, environment, onLost } = this.#options;
     while (this.#lanes.length < count) {
       const first = this.#lanes.length === 0;
       // The first can do it all: the others may come late, or be lost.
       const slots = first ? connections : Math.ceil(connections / count);
       const offsets = new Float64Array(new SharedArrayBuffer(slots * Float64Array.BYTES_PER_ELEMENT));
       const options = { slots, timing, environment: networkSettings(environment), offsets };
-      const lane = first ? openLane(options) : startLane(file, options, onLost);
+      const second = this.#lanes.length === 1;
+      const lane = first ? openLane(options) : startLane(second && early ? early : file, options, onLost);
       const free = Array.from({ length: slots }, (_, i) => {
         // Taken from the end: the first ones are used most, and the memory of the others is never touched.
         const index = slots - 1 - i;

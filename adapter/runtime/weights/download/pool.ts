@@ -1,7 +1,8 @@
 // The connections of one thread: an idle one for a request where there is one, a new one otherwise. Knows when a
 // failure is only an idle connection that the server had closed. How many are used at once is not decided here.
 
-import { Connection, type Exchange, type Outcome } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Exchange, Outcome } from "./exchange.ts";
 import { Dialer } from "./dial.ts";
 import { formatRequest, WireError } from "./http.ts";
 import { proxyAuthorization } from "./proxy.ts";

@@ -2,7 +2,7 @@
 // bytes of weights do not come this way; see download/lane.ts.
 
 import { ColdframeError } from "../../errors.ts";
-import type { Outcome } from "./connection.ts";
+import type { Outcome } from "./exchange.ts";
 import type { Access, HttpAnswer, HttpTarget } from "../_contracts.ts";
 import { printable, unreachable } from "./failures.ts";
 import { WireError } from "./http.ts";
@@ -15,6 +15,8 @@ export interface FetchOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly timing?: Partial<Timing>;
   readonly clock?: Clock;
+  /** Of one document, where nobody waits as patiently as a cold start. */
+  readonly tries?: number;
 }
 
 /** A page of a list of S3 has 1000 keys and less than 1 MiB; a repository's tree may be larger. */
@@ -25,6 +27,7 @@ export function createFetch(options: FetchOptions): Access["fetch"] {
   const timing = { ...TIMING, ...options.timing };
   const clock = options.clock ?? CLOCK;
   const pool = new Pool(options.environment, timing);
+  const maxTries = options.tries ?? MAX_TRIES;
 
   return async (method, makeTarget, judge) => {
     let agains = 0;
@@ -53,7 +56,7 @@ export function createFetch(options: FetchOptions): Access["fetch"] {
         cause = error;
         what = error.message;
       }
-      if (tries === MAX_TRIES) throw unreachable(target.url, what, { tries, cause });
+      if (tries >= maxTries) throw unreachable(target.url, what, { tries, cause });
       await pause(waitMs(tries++, waited, timing)).over;
     }
   };

@@ -3,9 +3,9 @@
 // a file named after its process, so that it ends with the process.
 
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type ProcessName, runs, thisProcess } from "./process.ts";
+import { runs, thisProcess } from "./process.ts";
 import { blobFile } from "./tree.ts";
 
 /** How long nothing was written for a process that is not seen from here (another container, another host). */
@@ -25,11 +25,18 @@ export interface PartClaim {
 /** Data roots that this thread has looked through for what killed processes left. */
 const swept = new Set<string>();
 
+/** Tells the claims of this thread from those of other threads of the process. */
+const THREAD = randomBytes(4).toString("hex");
+let claims = 0;
+
 /** @param resumable whether to ask for the partial file that can be continued */
 export function claimPart(root: string, id: string, resumable: boolean): PartClaim {
-  if (!swept.has(root)) sweep(root);
+  if (!swept.has(root)) {
+    mkdirSync(join(root, "blobs"), { recursive: true });
+    sweep(root);
+  }
   swept.add(root);
-  const owned = `${blobFile(root, id)}.${ownerName(thisProcess())}`;
+  const owned = `${blobFile(root, id)}.${ownerName()}-${THREAD}${(claims++).toString(36)}`;
   const apart: PartClaim = { part: `${owned}.part`, journal: undefined, release: () => {} };
   if (!resumable) return apart;
   const own = `${owned}.claim`;
@@ -78,18 +85,24 @@ function sweep(root: string, id?: string): string[] {
 /** @param signs files that the owner writes to while it lives */
 function isAbandoned(owner: string, signs: readonly string[]): boolean {
   const [pid, startTicks, boot, namespace] = owner.split("-");
-  const [, , ownBoot, ownNamespace] = ownerName(thisProcess()).split("-");
+  const [, , ownBoot, ownNamespace] = ownerName().split("-");
   if (boot === ownBoot && namespace === ownNamespace)
     return !runs({ pid: Number(pid), ...(startTicks !== "0" && startTicks !== undefined && { startTicks }) });
   const seen = signs.map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
   return Date.now() - Math.max(...seen) > FOREIGN_SILENCE_MS;
 }
 
-/** `<pid>-<start ticks>-<boot>-<pid namespace>-<random>`. */
-function ownerName({ pid, startTicks, bootId, pidNamespace, host }: ProcessName): string {
-  const boot = createHash("sha256")
-    .update(bootId ?? host)
-    .digest("hex")
-    .slice(0, 12);
-  return [pid, startTicks ?? 0, boot, pidNamespace ?? 0, randomBytes(4).toString("hex")].join("-");
+let owner: string | undefined;
+
+/** `<pid>-<start ticks>-<boot>-<pid namespace>`; in the name of a claim, what is its own follows. */
+function ownerName(): string {
+  if (owner === undefined) {
+    const { pid, startTicks, bootId, pidNamespace, host } = thisProcess();
+    const boot = createHash("sha256")
+      .update(bootId ?? host)
+      .digest("hex")
+      .slice(0, 12);
+    owner = [pid, startTicks ?? 0, boot, pidNamespace ?? 0].join("-");
+  }
+  return owner;
 }

@@ -3,14 +3,13 @@
 // not its business. A crash at any instant leaves no blobs/<id> or the right one; nothing is synced to the disk, because
 // the page cache survives the process.
 
-import { closeSync, fchmodSync, fstatSync, mkdirSync, renameSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fstatSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { BlockCheck, type Mismatch } from "./block-check.ts";
 import { type CrcAlgorithm, createChecksum } from "./checksum.ts";
 import type { PlannedFile } from "../_contracts.ts";
 import type { Journal } from "./journal.ts";
 import { claimPart, type PartClaim } from "./part-claim.ts";
-import { openPart, removePart } from "./part-open.ts";
+import { openPart, protect, removePart } from "./part-open.ts";
 import { cutParts, type Part } from "./parts.ts";
 import { bootId } from "./process.ts";
 import { ReadBack, readSlices } from "./read-back.ts";
@@ -67,7 +66,6 @@ export async function openPartFile(
   planned: PlannedFile,
   options: PartFileOptions,
 ): Promise<PartFile> {
-  mkdirSync(join(root, "blobs"), { recursive: true });
   const download = new Download(root, planned, options);
   try {
     await download.recover();
@@ -165,7 +163,8 @@ class Download implements PartFile {
     if (this.#closed) throw new Error("the file was closed");
     const wrong = this.#blocks?.wrong ?? new Map<number, Mismatch>();
     for (const index of wrong.keys()) this.#journal?.remove(index);
-    const mismatch = wrong.values().next().value ?? this.#wrongLength() ?? this.#whole.mismatch();
+    const written = fstatSync(this.fd);
+    const mismatch = wrong.values().next().value ?? this.#wrongLength(written) ?? this.#whole.mismatch();
     if (mismatch !== undefined) {
       this.mismatch = mismatch;
       this.found = mismatch.found;
@@ -173,12 +172,8 @@ class Download implements PartFile {
       this.#close(wrong.size > 0 && wrong.size < this.parts.length);
       return "corrupt";
     }
-    // Somebody who took us for dead may have begun anew.
-    if (statSync(this.#claim.part, { throwIfNoEntry: false })?.ino !== fstatSync(this.fd).ino)
-      throw new Error(`${this.#claim.part} was removed or replaced while it was fetched`);
-    fchmodSync(this.fd, 0o444);
-    renameSync(this.#claim.part, blobFile(this.#root, this.#planned.id));
-    this.#close(false);
+    this.#name(written);
+    this.#end();
     return "complete";
   }
 
@@ -204,20 +199,38 @@ class Download implements PartFile {
   }
 
   /** Somebody may have cut it, or written behind its end. */
-  #wrongLength(): Mismatch | undefined {
-    const [expected, found] = [this.#planned.file.size, fstatSync(this.fd).size];
+  #wrongLength({ size: found }: Stats): Mismatch | undefined {
+    const expected = this.#planned.file.size;
     if (found === expected) return undefined;
     return { algorithm: "size", expected: `${expected}`, found: `${found}`, start: 0, end: expected };
+  }
+
+  #name(written: Stats): void {
+    const { part, journal } = this.#claim;
+    const gone = () => new Error(`${part} was removed or replaced while it was fetched`);
+    // Somebody who took us for dead may have begun anew; not under a name of our own.
+    if (journal !== undefined && statSync(part, { throwIfNoEntry: false })?.ino !== written.ino) throw gone();
+    protect(this.fd, written);
+    try {
+      renameSync(part, blobFile(this.#root, this.#planned.id));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? gone() : error;
+    }
+    if (journal !== undefined) rmSync(journal, { force: true });
   }
 
   /** @param keep leave what is there to whoever comes next */
   #close(keep: boolean): void {
     if (this.#closed) return;
+    if (!keep || this.#journal === undefined) removePart(this.#claim);
+    this.#end();
+  }
+
+  #end(): void {
     this.#closed = true;
     this.#readBack.stop();
     closeSync(this.fd);
     this.#journal?.close();
-    if (!keep || this.#journal === undefined) removePart(this.#claim);
     this.#claim.release();
   }
 }

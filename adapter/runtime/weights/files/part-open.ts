@@ -1,9 +1,29 @@
 // Opens the files of a download: those an earlier attempt left, when they are of the same one, or new ones.
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  type Stats,
+} from "node:fs";
 import { toDiskError } from "./disk-error.ts";
 import { Journal, type JournalIdentity } from "./journal.ts";
 import type { PartClaim } from "./part-claim.ts";
+
+/** Nobody changes a blob. */
+const BLOB_MODE = 0o444;
+/** Less the umask. */
+const REOPENED_MODE = 0o666;
+const MODE_BITS = 0o777;
+
+/** Give a partial file the mode of a blob, which one that nobody opens again mostly has from the start. */
+export function protect(fd: number, { mode }: Stats): void {
+  if ((mode & MODE_BITS) !== BLOB_MODE) fchmodSync(fd, BLOB_MODE);
+}
 
 export interface OpenPart {
   readonly fd: number;
@@ -37,10 +57,12 @@ function reopen({ part, journal: path }: PartClaim, identity: JournalIdentity): 
 }
 
 function create(claim: PartClaim, identity: JournalIdentity): OpenPart {
-  removePart(claim);
+  const resumable = claim.journal !== undefined;
+  // A name of one's own is new.
+  if (resumable) removePart(claim);
   let fd: number | undefined;
   try {
-    fd = openSync(claim.part, "wx+");
+    fd = openSync(claim.part, "wx+", resumable ? REOPENED_MODE : BLOB_MODE);
     // A hole of the full size: parts are written into it in any order. Reserves nothing.
     ftruncateSync(fd, identity.size);
     return { fd, journal: claim.journal === undefined ? undefined : Journal.create(claim.journal, identity) };

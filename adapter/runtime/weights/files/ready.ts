@@ -3,29 +3,23 @@
 
 import { randomBytes } from "node:crypto";
 import {
-  type BigIntStats,
-  closeSync,
   lstatSync,
-  openSync,
   readFileSync,
   readlinkSync,
-  readSync,
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { ColdframeError } from "../../errors.ts";
 import { createChecksum } from "./checksum.ts";
-import type { Blocks, Checksum, PlannedFile } from "../_contracts.ts";
+import type { Checksum, PlannedFile } from "../_contracts.ts";
+import { isIntact, isUnchanged, look, type Recorded } from "./intact.ts";
 import { bootId } from "./process.ts";
 import { blobFile, shippedFiles, treeFolder } from "./tree.ts";
 
 const VERSION = 2;
-
-const READ_BYTES = 1024 * 1024;
 
 export interface ReadyFile {
   /** Relative to the tree. */
@@ -59,18 +53,13 @@ export interface ReadyOptions {
   readonly repair?: boolean;
 }
 
-interface Recorded extends ReadyFile {
-  readonly mtimeNs: string;
-  readonly ino: string;
-  readonly checksum?: Checksum;
-  readonly blocks?: Blocks;
-}
+type RecordedFile = ReadyFile & Recorded;
 
 interface Ready {
   readonly version: typeof VERSION;
   readonly digest: string;
   readonly bootId?: string;
-  readonly files: readonly Recorded[];
+  readonly files: readonly RecordedFile[];
   /** Links to shipped files: path in the tree, target. */
   readonly links: readonly (readonly [string, string])[];
 }
@@ -133,7 +122,7 @@ export function readyIds(root: string, digest: string): string[] | undefined {
   return readRecord(root, digest)?.files.map(({ id }) => id);
 }
 
-function record(tree: string, { path, id, file, entry }: PlannedFile): Recorded {
+function record(tree: string, { path, id, file, entry }: PlannedFile): RecordedFile {
   const found = look(join(tree, path));
   if (found === undefined || Number(found.size) !== file.size) {
     const is = found === undefined ? "is gone" : `has ${found.size} bytes, not ${file.size}`;
@@ -176,64 +165,12 @@ function checksumOfText(text: string): string {
   return checksum.digest();
 }
 
-/** Of the file itself, or of what a link to a blob points at. */
-function look(file: string): BigIntStats | undefined {
-  const options = { bigint: true, throwIfNoEntry: false } as const;
-  const found = lstatSync(file, options);
-  return found?.isSymbolicLink() ? statSync(file, options) : found;
-}
-
-function isUnchanged(file: string, was: Recorded): boolean {
-  const is = look(file);
-  return (
-    is !== undefined &&
-    is.isFile() &&
-    Number(is.size) === was.size &&
-    String(is.mtimeNs) === was.mtimeNs &&
-    String(is.ino) === was.ino
-  );
-}
-
 // A blob that somebody touched is kept when its checksum proves it: a fetch costs more than a read.
 function dropBlob(blob: string, was: Recorded, full: boolean): void {
   if (look(blob) === undefined) return;
   const trusted = isUnchanged(blob, was) && !full;
   const proven = !trusted && (was.checksum ?? was.blocks) !== undefined && isIntact(blob, was);
   if (!trusted && !proven) rmSync(blob, { force: true });
-}
-
-/** Whether the content has its checksum; without one, its size. */
-function isIntact(file: string, { size, checksum, blocks }: Recorded): boolean {
-  if (look(file)?.size !== BigInt(size)) return false;
-  if (checksum) return checksumOf(file, 0, size, checksum.algorithm) === checksum.value.toLowerCase();
-  if (!blocks) return true;
-  const values = Buffer.from(blocks.values, "base64");
-  const count = Math.ceil(size / blocks.size);
-  if (count === 0) return true;
-  const width = values.length / count;
-  return Array.from({ length: count }, (_, index) => {
-    const start = index * blocks.size;
-    const length = Math.min(blocks.size, size - start);
-    const value = values.subarray(index * width, (index + 1) * width).toString("hex");
-    return checksumOf(file, start, length, blocks.algorithm) === value;
-  }).every(Boolean);
-}
-
-function checksumOf(file: string, start: number, size: number, algorithm: Checksum["algorithm"]): string {
-  const checksum = createChecksum(algorithm, size);
-  const slice = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(size, 1)));
-  const fd = openSync(file, "r");
-  try {
-    for (let at = 0; at < size; ) {
-      const read = readSync(fd, slice, 0, Math.min(slice.length, size - at), start + at);
-      if (read === 0) break;
-      checksum.update(slice.subarray(0, read));
-      at += read;
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return checksum.digest();
 }
 
 /** Path and target of every shipped file that the tree has, or should have, as a link. */

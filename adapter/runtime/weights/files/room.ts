@@ -7,7 +7,7 @@ import { ColdframeError } from "../../errors.ts";
 import type { Access, PlannedFile } from "../_contracts.ts";
 import { bytesOfOthers, evict } from "./evict.ts";
 import { isTmpfs, memoryLeft } from "./memory.ts";
-import { blobFile } from "./tree.ts";
+import { blobFile, blobNames } from "./tree.ts";
 
 const MIB = 1024 * 1024;
 
@@ -51,16 +51,19 @@ export function openRoom(
   let free: number | undefined;
 
   function need(planned: readonly PlannedFile[]): void {
+    // One look at the folder is less than two at each file.
+    const names = blobNames(root);
     for (const { id, file } of planned) {
       if (sizes.has(id)) continue;
       sizes.set(id, file.size);
-      missing += bytesMissing(root, id, file.size);
+      missing += bytesMissing(root, id, file.size, names);
     }
     free ??= freeOf(limits(root));
     if (missing + RESERVE_BYTES <= free) return;
     // Both count from the start; now for what has been written since.
     const measureAgain = () => {
-      missing = [...sizes].reduce((sum, [id, size]) => sum + bytesMissing(root, id, size), 0);
+      const names = blobNames(root);
+      missing = [...sizes].reduce((sum, [id, size]) => sum + bytesMissing(root, id, size, names), 0);
       free = freeOf(limits(root));
       return missing === 0 || missing + RESERVE_BYTES <= free;
     };
@@ -105,10 +108,11 @@ function measure(root: string): Limits {
 const freeOf = ({ free, memory = free }: Limits): number => Math.min(free, memory);
 
 /** A partial file has its full length from the start; what was written is in its blocks. */
-function bytesMissing(root: string, id: string, size: number): number {
-  const blob = lstatSync(blobFile(root, id), { throwIfNoEntry: false });
-  if (blob?.size === size) return 0;
-  const part = lstatSync(`${blobFile(root, id)}.part`, { throwIfNoEntry: false });
+function bytesMissing(root: string, id: string, size: number, names: ReadonlySet<string>): number {
+  const look = (name: string) =>
+    names.has(name) ? lstatSync(blobFile(root, name), { throwIfNoEntry: false }) : undefined;
+  if (look(id)?.size === size) return 0;
+  const part = look(`${id}.part`);
   return Math.max(0, size - (part?.blocks ?? 0) * 512);
 }
 

@@ -24,10 +24,20 @@ import { TEMPORARY_PREFIX } from "./paths.ts";
 const NO_HARD_LINK = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EXDEV", "EMLINK", "EACCES"]);
 
 /** The folder of a tree. */
-export const treeFolder = (root: string, digest: string): string => join(root, "trees", digest);
+export const treeFolder = (root: string, digest: string): string => `${root}/trees/${digest}`;
 
-/** The file of a blob. */
-export const blobFile = (root: string, id: string): string => join(root, "blobs", id);
+/** The file of a blob. Asked for many times a file, for which join() is slow. */
+export const blobFile = (root: string, id: string): string => `${root}/blobs/${id}`;
+
+/** The names of all blobs of a root, and of what is about to be one. */
+export function blobNames(root: string): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(join(root, "blobs")));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Set();
+    throw error;
+  }
+}
 
 /** The paths of all files below `folder`, with "/", sorted; none when there is no such folder. */
 export function shippedFiles(folder: string | undefined): string[] {
@@ -66,17 +76,19 @@ export function prepareTree(root: string, digest: string, shippedData?: string):
  */
 export function place(root: string, digest: string, { path, id }: { path: string; id: string }): boolean {
   const blob = blobFile(root, id);
-  const wanted = statSync(blob, { throwIfNoEntry: false });
-  if (wanted === undefined) return false;
   const tree = treeFolder(root, digest);
   const file = join(tree, path);
   makeParents(tree, path);
-  const found = lstatSync(file, { throwIfNoEntry: false });
-  if (found !== undefined && isBlob(found, file, wanted)) return true;
   try {
+    // Mostly nothing has the name, and a link appears as a whole.
+    if (linked(blob, file)) return true;
+    const wanted = statSync(blob, { throwIfNoEntry: false });
+    if (wanted === undefined) return false;
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (found !== undefined && isBlob(found, file, wanted)) return true;
     appear(file, found, (temporary) => linkOrPoint(blob, temporary));
   } catch (error) {
-    // Evicted since it was looked at.
+    // Evicted, or not there at all.
     if (statSync(blob, { throwIfNoEntry: false }) === undefined) return false;
     throw error;
   }
@@ -143,6 +155,17 @@ function pointOrCopy(target: string, file: string): void {
     // Windows makes links for administrators only.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
     copyFileSync(target, file);
+  }
+}
+
+/** @returns `false`: something has the name of `file` */
+function linked(blob: string, file: string): boolean {
+  try {
+    linkOrPoint(blob, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
 

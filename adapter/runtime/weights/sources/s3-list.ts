@@ -115,6 +115,23 @@ async function areMd5s(objects: readonly ListedObject[], requests: S3Requests): 
   return headers.every((found) => found !== undefined && !changesEtag(found));
 }
 
+/**
+ * What an object is by its own headers, when an ETag was taken for its MD5 and is none: it is encrypted in another way than
+ * those that were asked for the whole page. `undefined`: nothing was guessed, or it was right.
+ */
+export async function confirmChecksum(
+  file: RemoteFile,
+  versionId: string | undefined,
+  requests: S3Requests,
+): Promise<RemoteFile | undefined> {
+  const { path, key, etag, checksum } = file;
+  if (checksum?.algorithm !== "md5" || md5OfEtag(etag)?.value !== checksum.value) return undefined;
+  const headers = await requests.head(key, versionId);
+  // Of an object that was replaced meanwhile, its own request will say so.
+  if (!headers || headers["etag"] !== etag || !changesEtag(headers)) return undefined;
+  return describeObject({ key, path, versionId, headers }, requests, false, CONCURRENCY);
+}
+
 /** What an object lambda makes of an object: neither its checksums nor its ranges are the object's. */
 function transformed({
   checksum: _checksum,
