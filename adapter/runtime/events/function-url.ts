@@ -3,18 +3,18 @@
 
 import type { Reply } from "../call.ts";
 import type { HttpSource, Prelude } from "../contracts.ts";
-import { toBuffer } from "../json.ts";
+import { type CarriedBody, readBody, toResultBody } from "./_http-event.ts";
 
 /** What is read of a payload 2.0 event. */
-interface FunctionUrlEvent {
+interface FunctionUrlEvent extends CarriedBody {
   readonly rawPath: string;
   readonly rawQueryString?: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Always there on AWS; absent where somebody writes an event by hand. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cookies?: readonly string[];
-  /** Absent on AWS, and `null` from some who imitate it. */
-  readonly body?: string | null;
-  readonly isBase64Encoded?: boolean;
   readonly requestContext: { readonly stage?: string; readonly http: { readonly method: string } };
+  /** Of an authorizer's event. */
+  readonly routeArn?: string;
 }
 
 const head = ({ status, headers, cookies }: Reply): Prelude => ({
@@ -23,41 +23,34 @@ const head = ({ status, headers, cookies }: Reply): Prelude => ({
   cookies: cookies?.length ? cookies : undefined,
 });
 
-const functionUrl: HttpSource<FunctionUrlEvent> = {
+const functionUrl = {
   kind: "http",
   name: "function-url",
 
-  // VPC Lattice and custom-domain REST events have a rawPath too; only payload 2.0 has requestContext.http.
+  // Only payload 2.0 has requestContext.http; an authorizer is sent it as well, and answers with a policy.
   matches(event) {
-    const { rawPath, requestContext } = (event ?? {}) as Partial<FunctionUrlEvent>;
-    return typeof rawPath === "string" && typeof requestContext?.http?.method === "string";
+    const { rawPath, requestContext, routeArn } = (event ?? {}) as Partial<FunctionUrlEvent>;
+    return typeof rawPath === "string" && typeof requestContext?.http?.method === "string" && !routeArn;
   },
 
-  toCall({ rawPath, rawQueryString = "", headers, cookies, body, isBase64Encoded, requestContext }, origin) {
+  toCall(event, origin) {
+    const { rawPath, rawQueryString = "", headers, cookies, requestContext } = event;
     const { stage, http } = requestContext;
     return {
       method: http.method,
       path: withoutStage(rawPath, stage),
       query: rawQueryString,
-      headers: cookies ? { ...headers, cookie: cookies.join("; ") } : headers,
-      body: () => (body && isBase64Encoded ? Buffer.from(body, "base64") : (body ?? "")),
+      headers: cookies ? { ...headers, cookie: cookies.join("; ") } : (headers ?? {}),
+      body: () => readBody(event),
       origin,
     };
   },
 
   // Always an envelope: without one, a model's own `statusCode` would be read as it.
-  toResult(reply) {
-    const { body } = reply;
-    const isBase64Encoded = body instanceof Uint8Array;
-    return {
-      ...head(reply),
-      body: isBase64Encoded ? toBuffer(body).toString("base64") : body,
-      isBase64Encoded,
-    };
-  },
+  toResult: (reply) => ({ ...head(reply), ...toResultBody(reply.body) }),
 
   toPrelude: head,
-};
+} satisfies HttpSource<FunctionUrlEvent>;
 
 export default functionUrl;
 

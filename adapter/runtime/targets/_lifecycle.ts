@@ -2,16 +2,15 @@
 
 import type { Cancellation } from "../call.ts";
 import type { ColdStart } from "../cold-start.ts";
+import type { Artifact } from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
-import { platformError } from "../failure.ts";
-import type { ReadStack } from "../stack.ts";
 import { surviveStrayErrors, watchStrayErrors } from "./_stray-errors.ts";
 
 /**
  * Wait until the init phase may end. A failure is told to the platform, which replaces the environment, with the
  * author's own stack and the way out.
  */
-export async function initPhase({ initialised }: ColdStart, readStack: ReadStack): Promise<void> {
+export async function initPhase({ initialised }: ColdStart, artifact: Artifact): Promise<void> {
   let unwatch = () => {};
   try {
     await new Promise((resolve, reject) => {
@@ -23,12 +22,13 @@ export async function initPhase({ initialised }: ColdStart, readStack: ReadStack
       thrown instanceof ColdframeError
         ? thrown
         : new ColdframeError("MODEL_LOAD_FAILED", `nothing awaited an error while loading: ${thrown}`);
-    throw platformError(error, readStack(error.cause ?? thrown));
+    const { platformError, readStack } = artifact.late();
+    throw platformError(error, readStack(artifact, error.cause ?? thrown));
   } finally {
     unwatch();
   }
   // Not from the first invocation: a load that goes on after init, or a timer that was frozen, may be sooner.
-  surviveStrayErrors(readStack);
+  surviveStrayErrors(artifact);
 }
 
 /**

@@ -1,8 +1,7 @@
 // Errors nobody awaited. During init they fail the init phase, with their own message; afterwards they are logged and
 // the process, its loaded model and the other invocations live on. AWS's runtime client exits on the first one.
 
-import { writeLog } from "../log.ts";
-import type { ReadStack } from "../stack.ts";
+import type { Artifact } from "../contracts.ts";
 
 const EVENTS = ["unhandledRejection", "uncaughtException"] as const;
 
@@ -23,14 +22,11 @@ export function watchStrayErrors(onError: (error: unknown) => void): () => void 
  * Log stray errors from now on. Called when init went well and not before: the runtime client reports a failed init by
  * an unhandled rejection of its own.
  */
-export function surviveStrayErrors(readStack: ReadStack): void {
+export function surviveStrayErrors(artifact: Artifact): void {
   watchStrayErrors((error) => {
     // Still the client's: it found no handler of that name in the artifact, and must end the process.
     if (error instanceof Error && error.name.startsWith("Runtime.")) throw error;
-    writeLog("error", "nothing awaited an error; the process goes on", {
-      code: "PREDICT_FAILED",
-      stack: readStack(error),
-    });
+    artifact.late().reportStray(artifact, error);
   });
 }
 

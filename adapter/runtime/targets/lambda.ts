@@ -5,9 +5,8 @@ import { Cancellation, type Origin } from "../call.ts";
 import { beginColdStart } from "../cold-start.ts";
 import type { Artifact, Deployment } from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
-import { failedError } from "../failure.ts";
-import type { ReadStack } from "../stack.ts";
 import { initPhase, unloadOnShutdown } from "./_lifecycle.ts";
+import { isPing } from "./_ping.ts";
 import type { CreateReceiver, Receiver } from "./_receiver.ts";
 import { type ResponseStream, respond, STREAMING } from "./_response-stream.ts";
 import { dropClientListeners } from "./_stray-errors.ts";
@@ -16,6 +15,8 @@ import { dropClientListeners } from "./_stray-errors.ts";
 export interface LambdaContext {
   readonly awsRequestId: string;
   readonly tenantId?: string;
+  /** X-Ray's header: on managed instances, where many invocations share the environment, no variable has it. */
+  readonly xRayTraceId?: string;
   getRemainingTimeInMillis(): number;
   /** Node 22's runtime client waits for open handles unless told not to. */
   callbackWaitsForEmptyEventLoop?: boolean;
@@ -42,8 +43,9 @@ export function lambda(
   artifact: Artifact,
 ): LambdaHandlers {
   const start = beginColdStart(deployment, artifact);
-  const readStack: ReadStack = (error) => artifact.late().readStack(`${artifact.folder}/bundle.cjs`, error);
-  const receivers = sources.map((create) => create({ artifact, start, readStack }));
+  const { observer } = deployment;
+  const environment = { artifact, start, observer };
+  const receivers = sources.map((create) => create(environment));
   const active = new Set<Cancellation>();
   unloadOnShutdown(start, active);
 
@@ -54,9 +56,11 @@ export function lambda(
   ): Promise<T> {
     dropClientListeners();
     context.callbackWaitsForEmptyEventLoop = false;
-    const { awsRequestId: id, tenantId } = context;
-    const receiver = receivers.find((candidate) => candidate.matches(event));
-    if (!receiver) throw failedError(unknownEvent(receivers), id, readStack);
+    const { awsRequestId: id, tenantId, xRayTraceId: traceId } = context;
+    const receiver = isPing(event)
+      ? artifact.late().warmUp(environment)
+      : receivers.find((candidate) => candidate.matches(event));
+    if (!receiver) throw artifact.late().failedError(unknownEvent(receivers), { id, tenantId }, artifact);
     const left = context.getRemainingTimeInMillis();
     const deadline = Date.now() + left;
     const cancellation = new Cancellation(
@@ -67,10 +71,13 @@ export function lambda(
           `predict took over ${Math.round(left / 1000)} s: raise serverless.timeout.`,
         ),
     );
+    const origin: Origin = { id, source: receiver.name, event, deadline, tenantId, traceId, cancellation };
     active.add(cancellation);
     try {
-      return await answer(receiver, { id, source: receiver.name, event, deadline, tenantId, cancellation });
+      return await answer(receiver, origin);
     } finally {
+      origin.observation?.end();
+      await observer?.flush?.(deadline);
       cancellation.end();
       active.delete(cancellation);
     }
@@ -83,13 +90,13 @@ export function lambda(
   function stream(event: unknown, out: ResponseStream, context: LambdaContext): Promise<void> {
     return invoke(event, context, (receiver, origin) =>
       respond(out, origin.cancellation, receiver.streamed(event, origin)).catch((error) => {
-        throw failedError(error, origin.id, readStack);
+        throw artifact.late().failedError(error, origin, artifact);
       }),
     );
   }
   stream[STREAMING] = "response";
 
-  return { stream, buffered, ready: initPhase(start, readStack) };
+  return { stream, buffered, ready: initPhase(start, artifact) };
 }
 
 function unknownEvent(receivers: readonly Receiver[]): ColdframeError {

@@ -22,6 +22,12 @@ test("an input that shares a word with an event is still an input", () => {
     { source: "a book", detail: 1 },
     { rawPath: "/x" },
     { version: "2.0", headers: {} },
+    { agent: "a name", info: { title: "x" }, fieldName: "x" },
+    { Name: "ada", session: "s-1", version: 2, messageVersion: 1, username: "ada" },
+    { Service: "a church" },
+    { Event: "a wedding", DeploymentId: 7, serverId: "s-1" },
+    [{ role: "user", content: "hello" }],
+    [[0.5, 1]],
   ]) {
     assert.equal(direct.matches(input), true, JSON.stringify(input));
   }

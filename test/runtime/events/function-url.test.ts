@@ -91,7 +91,7 @@ test("cookies are a list, in results and preludes, and absent when there are non
     headers: {},
     cookies: reply.cookies,
   });
-  assert.deepEqual((functionUrl.toResult(reply) as { cookies: string[] }).cookies, reply.cookies);
+  assert.deepEqual(functionUrl.toResult(reply).cookies, reply.cookies);
   for (const cookies of [undefined, []]) {
     const prelude = functionUrl.toPrelude({
       status: 200,

@@ -159,7 +159,7 @@ test("a plain invoke through the stream handler: a type, no prelude", async () =
 
 test("an event that this deployment does not take is refused with what it takes and the way out", async () => {
   const { invoke, stream } = startFunction(echo);
-  for (const name of ["sqs", "alb", "eventbridge", "api-gateway-v1", "vpc-lattice-v2"]) {
+  for (const name of ["sqs", "alb", "eventbridge", "api-gateway", "vpc-lattice"]) {
     const expected = { name: "EVENT_UNKNOWN", message: /function-url, direct.*serverless\.events/s };
     await assert.rejects(async () => invoke(fixture(name)), expected, name);
     const out = new FakeResponseStream();
@@ -434,7 +434,7 @@ test("an error that nothing awaited is logged, and the process and its model liv
   `);
   assert.equal(code, 0);
   assert.deepEqual(said, ["1", "1", "1"]);
-  const stacks = lines.filter(({ level }) => level === "ERROR").map(({ stack }) => String(stack));
+  const stacks = lines.filter(({ level }) => level === "ERROR").map(({ stackTrace }) => String(stackTrace));
   assert.equal(stacks.length, 2);
   assert.match(stacks[0] ?? "", /stray rejection/);
   assert.match(stacks[1] ?? "", /stray exception/);
