@@ -43,7 +43,8 @@ export function toFunctionUrlEvent(
     value.split(/;\s*/).filter((part) => part !== ""),
   );
   const parameters = toParameters(query);
-  const isText = TEXT_TYPE.test(headers["content-type"] ?? "");
+  // As a load balancer does: what is compressed is no text, whatever it is compressed of.
+  const isText = TEXT_TYPE.test(headers["content-type"] ?? "") && headers["content-encoding"] === undefined;
   const now = new Date();
   return {
     version: "2.0",

@@ -1,47 +1,43 @@
-// What the caller sent, by its media type: JSON as a value, text as a string, bytes as bytes. The media types that a
-// model can be called with are here and nowhere else.
+// What the caller sent, by its media type. Here is what nearly every call sends: JSON, text and bytes, whole and as they
+// are. Everything else, and whatever is wrong, is late code, which reads it again: bodies/read-body.ts has all types.
 
+import { isUtf8 } from "node:buffer";
 import type { Call } from "./call.ts";
-import { ColdframeError } from "./errors.ts";
-import { JSON_TYPE } from "./frames.ts";
+import type { Artifact } from "./contracts.ts";
+import { toBuffer } from "./json.ts";
 
-// curl -d says x-www-form-urlencoded of whatever it sends, and what it sends to a model is JSON.
-const JSON_LIKE = /^(application\/(json|x-www-form-urlencoded)|[^;]+\+json)\s*(;|$)/i;
-const TEXT_LIKE = /^text\//i;
-const BYTES_LIKE = /^(application\/octet-stream\s*(;|$)|image\/|audio\/)/i;
+// Groups: a JSON value, text; neither is bytes. curl -d says x-www-form-urlencoded of the JSON it sends.
+const PLAIN =
+  /^(?:(application\/(?:json|x-www-form-urlencoded))|(text\/[\w-]+)|application\/octet-stream|(?:image|audio)\/[\w-]+)(?:; *charset=utf-8)?$/i;
 
-const unsupported = (found: string, allowed: string): ColdframeError =>
-  new ColdframeError("INPUT_UNSUPPORTED", `${found} is not supported, only ${allowed}.`);
+/** Of byte order: no part of a text, and no JSON. */
+const MARK = "\ufeff";
 
 /**
- * The model's input: a JSON value, a string (`text/*`) or a `Uint8Array` (octet-stream, image, audio). An empty body
- * is `undefined`.
- * @throws INPUT_INVALID for malformed JSON or text, INPUT_UNSUPPORTED for another media type or encoding
+ * The model's input: a JSON value, a string (`text/*`), a `Uint8Array` (octet-stream, image, audio, video, PDF), the
+ * object of a form, or what MessagePack holds. An empty body is `undefined`.
+ * @throws INPUT_INVALID, INPUT_TOO_LARGE, INPUT_UNSUPPORTED
  */
-export function readInput({ headers, body: readBody }: Call): unknown {
-  const { "content-type": type = JSON_TYPE, "content-encoding": encoding = "identity" } = headers;
-  if (encoding !== "identity") throw unsupported(`content-encoding ${encoding}`, "identity");
-  const body = readBody();
-  if (!body.length) return undefined;
-  if (BYTES_LIKE.test(type)) return typeof body === "string" ? Buffer.from(body) : body;
-  const isJson = JSON_LIKE.test(type);
-  if (!isJson && !TEXT_LIKE.test(type)) {
-    throw unsupported(type, "application/json, text/*, application/octet-stream, image/*, audio/*");
-  }
-  const charset = /charset="?([^"\s;]+)/i.exec(type)?.[1];
-  try {
+export function readInput(call: Call, { late }: Pick<Artifact, "late">): unknown {
+  const body = call.body();
+  const bytes = Buffer.byteLength(body);
+  const {
+    "content-type": type = "application/json",
+    "content-length": declared = bytes,
+    "content-encoding": coding,
+  } = call.headers;
+  const plain = PLAIN.exec(type);
+  if (plain && !coding && +declared === bytes) {
+    if (!bytes) return undefined;
     const isText = typeof body === "string";
-    const text = isText
-      ? body.replace(/^\ufeff/, "")
-      : new TextDecoder(charset, { fatal: true }).decode(body);
-    return isJson ? JSON.parse(text) : text;
-  } catch (cause) {
-    // What TextDecoder throws for a charset that nobody knows; for bytes that are not in it, a TypeError.
-    if (cause instanceof RangeError) throw unsupported(type, "a charset such as utf-8");
-    throw new ColdframeError(
-      "INPUT_INVALID",
-      `the body (${type}) is not valid ${isJson ? "JSON" : "text"}: ${(cause as Error).message}.`,
-      { cause },
-    );
+    if (!plain[1] && !plain[2]) return isText ? Buffer.from(body) : body;
+    const text = isText ? body : isUtf8(body) ? toBuffer(body).toString() : MARK;
+    try {
+      if (plain[1]) return JSON.parse(text);
+      if (!text.startsWith(MARK)) return text;
+    } catch {
+      // It is read again to say what is wrong.
+    }
   }
+  return late().readBody(call, body);
 }

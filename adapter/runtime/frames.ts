@@ -15,7 +15,7 @@ export interface Framing {
   readonly contentType: string;
   encode(item: unknown): Chunk;
   /** The frame that says in-band that the stream failed; absent where the format has no room for one. */
-  error?(body: ErrorBody): string;
+  error?(body: ErrorBody): Chunk;
 }
 
 /** Strings as they are, bytes as they are; anything else as JSON. */

@@ -4,6 +4,7 @@
 import { accepts, chooseFormat } from "./accept.ts";
 import type { Body, Chunk, Reply } from "./call.ts";
 import { errorBody } from "./errors.ts";
+import type { Late } from "./late.ts";
 import * as frames from "./frames.ts";
 import { gather } from "./gather.ts";
 import { withHeartbeat } from "./heartbeat.ts";
@@ -29,23 +30,37 @@ const bytesReply = (bytes: Uint8Array | ArrayBuffer): Reply => replyWith(toBuffe
 /**
  * The answer to a call of predict.
  * @param headers the caller's, lower-case: what it accepts decides how a stream leaves
+ * @param late writes MessagePack for who speaks it; absent where nobody does
  * @throws what the model throws before its first item
  */
-export async function outputReply(output: Output, headers: Headers, requestId: string): Promise<Reply> {
+export async function outputReply(
+  output: Output,
+  headers: Headers,
+  requestId: string,
+  late?: () => Late,
+): Promise<Reply> {
   if ("response" in output) return responseReply(output.response, output.body);
-  if ("stream" in output) return streamReply(output.stream, headers, requestId);
+  const speaksMsgpack = /msgpack/i.test(`${headers["accept"]} ${headers["content-type"]}`);
+  const packed = speaksMsgpack ? late?.().msgpackFraming(headers, "stream" in output) : undefined;
+  if ("stream" in output) return streamReply(output.stream, headers, requestId, packed);
   const { value } = output;
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return bytesReply(value);
+  if (packed) return replyWith(packed.encode(value), packed.contentType);
   // Who takes both, as axios does, gets JSON: the text "123" would be read as a number.
   const isText = typeof value === "string" && accepts(headers, frames.TEXT_TYPE);
   if (isText && !accepts(headers, frames.JSON_TYPE)) return replyWith(value, frames.TEXT_TYPE);
   return jsonReply(200, value);
 }
 
-async function streamReply(items: Items<unknown>, headers: Headers, requestId: string): Promise<Reply> {
+async function streamReply(
+  items: Items<unknown>,
+  headers: Headers,
+  requestId: string,
+  packed: frames.Framing | undefined,
+): Promise<Reply> {
   const first = await items.next();
-  let framing = naturalFraming(first);
-  const format = chooseFormat(headers, framing.contentType);
+  let framing = packed ?? naturalFraming(first);
+  const format = packed ? "natural" : chooseFormat(headers, framing.contentType);
   if (format === "json") {
     const whole = await gather(items, first);
     return whole instanceof Uint8Array ? bytesReply(whole) : jsonReply(200, whole);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accepts, chooseFormat, type StreamFormat } from "../../adapter/runtime/accept.ts";
+import {
+  accepts,
+  chooseEncoding,
+  chooseFormat,
+  choosePacked,
+  type StreamFormat,
+} from "../../adapter/runtime/accept.ts";
 
 const TEXT = "text/plain";
 const NDJSON = "application/x-ndjson";
@@ -58,3 +64,73 @@ test("a wildcard names nothing", () => {
   }
   assert.equal(accepts({}, TEXT), false);
 });
+
+const MSGPACK = "application/msgpack";
+
+const packings: readonly [
+  accept: string | undefined,
+  sent: string | undefined,
+  value?: string,
+  stream?: string,
+][] = [
+  [undefined, undefined],
+  ["*/*", "application/json"],
+  // Who sent it and says nothing, as requests and httpx do, gets it; a stream stays what it is.
+  [undefined, MSGPACK, MSGPACK],
+  ["*/*", "Application/X-MsgPack; v=1", "application/x-msgpack"],
+  ["*/*;q=0.8", "application/vnd.msgpack", "application/vnd.msgpack"],
+  ["application/json", MSGPACK],
+  ["application/json, */*", MSGPACK],
+  // By name, whatever was sent.
+  [MSGPACK, undefined, MSGPACK, MSGPACK],
+  ["Application/MsgPack", "application/json", MSGPACK, MSGPACK],
+  ["application/x-msgpack", MSGPACK, "application/x-msgpack", "application/x-msgpack"],
+  ["application/json, application/msgpack", undefined, MSGPACK, MSGPACK],
+  ["application/json, application/msgpack;q=0.9", undefined],
+  ["application/json;q=0.5, application/msgpack;q=0.9", undefined, MSGPACK, MSGPACK],
+  [
+    "application/msgpack;q=0.5, application/vnd.msgpack",
+    undefined,
+    "application/vnd.msgpack",
+    "application/vnd.msgpack",
+  ],
+  ["application/msgpack;q=0", MSGPACK],
+  ["application/*", MSGPACK],
+];
+
+for (const [accept, sent, value, stream] of packings) {
+  test(`"${accept}" for ${sent} is packed as ${value ?? "nothing"}`, () => {
+    const headers = {
+      ...(accept !== undefined && { accept }),
+      ...(sent !== undefined && { "content-type": sent }),
+    };
+    assert.equal(choosePacked(headers, false), value);
+    assert.equal(choosePacked(headers, true), stream);
+  });
+}
+
+const codings: readonly [accepted: string, coding: string | undefined][] = [
+  ["", undefined],
+  ["gzip", "gzip"],
+  ["gzip, deflate", "gzip"],
+  ["gzip, deflate, br", "br"],
+  ["gzip, deflate, br, zstd", "zstd"],
+  ["GZIP;q=1.0, br;q=0.9", "gzip"],
+  ["br;q=0, gzip;q=0.1", "gzip"],
+  ["deflate", undefined],
+  ["identity", undefined],
+  ["identity, gzip;q=0.5", undefined],
+  ["identity;q=0.5, gzip", "gzip"],
+  ["identity;q=0", undefined],
+  ["*", "gzip"],
+  ["*;q=0", undefined],
+  ["*, gzip;q=0", undefined],
+  ["br;q=0.5, *;q=0.1", "br"],
+  ["gzip;q=nonsense", "gzip"],
+];
+
+for (const [accepted, coding] of codings) {
+  test(`an answer for "${accepted}" is ${coding ?? "not encoded"}`, () => {
+    assert.equal(chooseEncoding({ "accept-encoding": accepted }, ["zstd", "br", "gzip"]), coding);
+  });
+}

@@ -67,7 +67,7 @@ test("events: anything else is JSON", () => {
 
 test("events: a failure is an event of its own kind, after which the reader knows", () => {
   const body = { error: { code: "PREDICT_FAILED", message: "two\nlines", request_id: "r" } } as const;
-  const [frame] = readEvents(sseFraming().error?.(body) ?? "");
+  const [frame] = readEvents(String(sseFraming().error?.(body)));
   assert.equal(frame?.event, "error");
   assert.deepEqual(JSON.parse(frame?.data ?? ""), body);
 });
