@@ -6,11 +6,14 @@ import { join } from "node:path";
 import { ColdframeError, type Invocation, type ModelContext } from "coldframe";
 import { InferenceSession, Tensor, type TypedTensor } from "onnxruntime-node";
 import { z } from "zod";
+import { readChat } from "./chat.ts";
 import { randomFrom, sample } from "./sample.ts";
+import { untilStop } from "./stop.ts";
 
 const HIDDEN = 256;
 
 type Input = z.infer<typeof Model.input>;
+type Limits = Omit<Input, "prompt">;
 type Step = Record<"logits" | "h_out", TypedTensor<"float32">>;
 
 export default class Model {
@@ -34,9 +37,31 @@ export default class Model {
     this.#network = await InferenceSession.create(join(this.#dataDir, "gru.onnx"), { intraOpNumThreads: 1 });
   }
 
-  async *predict({ prompt, max_characters, temperature, seed }: Input, { signal }: Invocation) {
+  async *predict({ prompt, ...rest }: Input, { signal }: Invocation) {
+    yield* this.#write(this.#encode(prompt, "prompt"), rest, signal);
+  }
+
+  /** What OpenAI's clients call: the conversation is the text to continue, and a character is a token. */
+  async *chatCompletions(request: unknown, { signal }: Invocation) {
+    const { prompt, stop, ...rest } = readChat(request);
+    const ids = this.#encode(prompt, "messages");
+    const text = untilStop(this.#write(ids, rest, signal), stop);
+    let piece = await text.next();
+    let completion_tokens = 0;
+    for (; !piece.done; piece = await text.next()) {
+      completion_tokens += piece.value.length;
+      yield piece.value;
+    }
+    const prompt_tokens = ids.length;
+    yield {
+      finish_reason: piece.value ? "stop" : "length",
+      usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens },
+    };
+  }
+
+  async *#write(prompt: number[], { max_characters, temperature, seed }: Limits, signal: AbortSignal) {
     const random = randomFrom(seed);
-    let ids = this.#encode(prompt);
+    let ids = prompt;
     let h = new Tensor("float32", new Float32Array(HIDDEN), [1, 1, HIDDEN]);
 
     for (let written = 0; written < max_characters; written++) {
@@ -49,12 +74,12 @@ export default class Model {
     }
   }
 
-  #encode(prompt: string): number[] {
+  #encode(prompt: string, path: string): number[] {
     const unknown = [...new Set(prompt)].filter((character) => !this.#alphabet.includes(character));
     if (unknown.length > 0) {
       const message = `the model cannot read ${JSON.stringify(unknown.join(""))}.`;
       const fix = `Use only ${JSON.stringify(this.#alphabet)}.`;
-      throw new ColdframeError("INPUT_INVALID", message, { fix, issues: [{ path: "prompt", message }] });
+      throw new ColdframeError("INPUT_INVALID", message, { fix, issues: [{ path, message }] });
     }
     return Array.from(prompt, (character) => this.#alphabet.indexOf(character));
   }
