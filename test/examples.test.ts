@@ -1,6 +1,7 @@
 // Every example is a test: built as a user builds it, run behind its function URL, asked each of its requests.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,12 +31,15 @@ interface Exchange {
     readonly body?: unknown;
     readonly text?: string;
     readonly match?: unknown;
+    /** What the JSON of each event holds at least. */
+    readonly events?: readonly unknown[];
     readonly tolerance?: number;
   };
 }
 
 for (const example of readdirSync(EXAMPLES, { withFileTypes: true })) {
-  if (!example.isDirectory()) continue;
+  // What begins with "_" is shared by examples, and is none.
+  if (!example.isDirectory() || example.name.startsWith("_")) continue;
   const project = join(EXAMPLES, example.name);
 
   describe(example.name, { skip: missingWeights(project) }, () => {
@@ -72,6 +76,12 @@ for (const example of readdirSync(EXAMPLES, { withFileTypes: true })) {
       test(`${file}: ${exchange.description}`, () => run(front.url, exchange));
     }
 
+    for (const { code, output } of clientsOf(project)) {
+      test("the client of its README says what its README says", async () => {
+        assert.equal(await runClient(code.replace(/http:\/\/localhost:\d+/, front.url)), output);
+      });
+    }
+
     test("one process answered them all", () => assert.equal(lambda.restarts, 0));
   });
 }
@@ -83,6 +93,27 @@ function missingWeights(project: string): string | false {
   };
   if (scripts?.["weights"] === undefined || existsSync(join(project, "weights"))) return false;
   return `its weights are made first: npm run weights --prefix examples/${basename(project)}`;
+}
+
+/** The programs in an example's README, each with the output that is shown below it. */
+function clientsOf(project: string): { code: string; output: string }[] {
+  const file = join(project, "README.md");
+  const readme = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return Array.from(
+    readme.matchAll(/```js\n(.*?)```\n\n```\n(.*?)\n```/gs),
+    ([, code = "", output = ""]) => ({
+      code,
+      output,
+    }),
+  );
+}
+
+/** What a program writes that imports packages of the repository. */
+async function runClient(code: string): Promise<string> {
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", code], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return (await child.stdout.toArray()).join("");
 }
 
 async function run(url: string, { request, response: owed }: Exchange): Promise<void> {
@@ -99,7 +130,15 @@ async function run(url: string, { request, response: owed }: Exchange): Promise<
     assert.equal(response.headers.get(name), value);
   if (owed.text !== undefined) assert.equal(answer, owed.text);
   if (owed.body !== undefined) assert.deepEqual(JSON.parse(answer), owed.body);
+  if (owed.events !== undefined) assertMatch(eventsOf(answer), owed.events, owed.tolerance ?? 0, "events");
   if (owed.match !== undefined) assertMatch(JSON.parse(answer), owed.match, owed.tolerance ?? 0, "body");
+}
+
+/** The JSON of each `data:` line; what is no JSON, such as `[DONE]`, as it is. */
+function eventsOf(text: string): unknown[] {
+  return Array.from(text.matchAll(/^data: (.*)$/gm), ([, data = ""]) =>
+    data.startsWith("{") ? JSON.parse(data) : data,
+  );
 }
 
 /** `actual` holds at least what `expected` names; numbers differ by no more than `tolerance`. */

