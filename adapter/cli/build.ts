@@ -1,10 +1,13 @@
-// coldframe build: the artifact for Lambda, and what was made of it.
+// coldframe build: the artifact for Lambda or for a server, and what was made of it.
 
+import { join } from "node:path";
 import { Command, Option } from "commander";
 import { type BuildOptions, type BuildReport, build } from "../build/build.ts";
+import { type Target, targetNames } from "../build/runtime-files.ts";
 import { bytes, colors, jsonResult, milliseconds, note, progress, result, table } from "./terminal.ts";
 
 interface Options {
+  readonly target: Target;
   readonly arch?: "arm64" | "x86_64";
   readonly refreshWeights?: true;
   readonly optimizeOnnx?: true;
@@ -13,8 +16,9 @@ interface Options {
 
 export function buildCommand(): Command {
   return new Command("build")
-    .description("Build a project into dist/lambda and dist/lambda.zip.")
+    .description("Build a project into dist/lambda and dist/lambda.zip, or into dist/server.")
     .argument("[dir]", "the folder with config.yaml", ".")
+    .addOption(new Option("--target <target>", "where it will run").choices(targetNames()).default("lambda"))
     .addOption(
       new Option("--arch <arch>", "instead of serverless.architecture in config.yaml").choices([
         "arm64",
@@ -31,6 +35,7 @@ export function buildCommand(): Command {
     .action(async (project: string, options: Options) => {
       const report = await buildWithProgress({
         project,
+        target: options.target,
         ...(options.arch && { architecture: options.arch }),
         ...(options.refreshWeights && { refreshWeights: true }),
         ...(options.optimizeOnnx && { optimizeOnnx: true }),
@@ -58,21 +63,19 @@ export function hostArchitecture(): "arm64" | "x86_64" {
 }
 
 function describe(report: BuildReport): string {
-  const { architecture, codeCache } = report;
+  const { target, architecture, codeCache } = report;
   const rows: [string, string][] = [["artifact", report.directory]];
   if (report.zip !== undefined) rows.push(["zip", `${report.zip.path}  ${bytes(report.zip.bytes)}`]);
   rows.push(
     ["unzipped", `${bytes(report.unzippedBytes)}, of which the bundle ${bytes(report.bundleBytes)}`],
     ...weightsRows(report),
     ["architecture", architecture],
-    [
-      "code cache",
-      codeCache === "made"
-        ? "made"
-        : `absent: only a machine of ${architecture} with the same Node makes one`,
-    ],
-    ["built in", milliseconds(report.milliseconds)],
   );
+  if (target === "lambda") {
+    const absent = `absent: only a machine of ${architecture} with the same Node makes one`;
+    rows.push(["code cache", codeCache === "made" ? "made" : absent]);
+  } else rows.push(["start", `node ${join(report.directory, "index.mjs")}`]);
+  rows.push(["built in", milliseconds(report.milliseconds)]);
   return table(rows);
 }
 

@@ -2,29 +2,40 @@
 
 import { join } from "node:path";
 import { type BuildReport, createIncrementalBuild, type IncrementalBuild } from "../build/build.ts";
-import { type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
+import type { Target } from "../build/runtime-files.ts";
 import { hostArchitecture } from "./build.ts";
-import { initError } from "./invoke-answer.ts";
 import { type LocalWeights, startLocalWeights } from "./local-weights.ts";
 import { colors, note } from "./terminal.ts";
 
-export type Version = { readonly inputs: readonly string[] } & (
-  | { readonly lambda: LocalLambda }
+/** A version that is up. */
+export interface Running {
+  /** Close once what it has begun to answer is answered. */
+  retire(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How versions are run: as the server of a container, or as a Lambda function. */
+export interface Way<T extends Running> {
+  readonly target: Target;
+  /**
+   * Start what was built.
+   * @throws what to tell of a version that does not start
+   */
+  start(artifact: string, variables: Readonly<Record<string, string>>): Promise<T>;
+}
+
+export type Version<T> = { readonly inputs: readonly string[] } & (
+  | { readonly running: T }
   | { readonly error: unknown }
 );
 
-export interface Versions {
+export interface Versions<T> {
   /** Build and start what the project is now. Never rejects; `inputs` are what to watch, of the last build that worked. */
-  next(): Promise<Version>;
+  next(): Promise<Version<T>>;
   dispose(): Promise<void>;
 }
 
-/** @param onLine gets each line of every version's log */
-export async function createVersions(
-  project: string,
-  ric: boolean,
-  onLine: (line: string) => void,
-): Promise<Versions> {
+export async function createVersions<T extends Running>(project: string, way: Way<T>): Promise<Versions<T>> {
   // Two places in turn: the version that serves may start a process of its own again, from its own files.
   const places = await Promise.all(
     ["a", "b"].map((name) => incremental(join(project, ".coldframe", `dev-${name}`))),
@@ -37,6 +48,7 @@ export async function createVersions(
   function incremental(outDir: string): Promise<IncrementalBuild> {
     return createIncrementalBuild({
       project,
+      target: way.target,
       outDir,
       architecture: hostArchitecture(),
       localWeights: true,
@@ -49,30 +61,20 @@ export async function createVersions(
     warned = text;
   }
 
-  // Its folders and its port belong to config.yaml as it was; what was fetched stays where it is.
+  // Its folders belong to config.yaml as it was; what was fetched stays where it is.
   async function localWeights(): Promise<LocalWeights> {
-    await weights?.close();
-    weights = await startLocalWeights(project);
+    weights = await startLocalWeights(project, false, weights);
     return weights;
   }
 
-  async function next(): Promise<Version> {
+  async function next(): Promise<Version<T>> {
     try {
       const report = await (places[turn] as IncrementalBuild).rebuild();
       inputs = report.inputs;
       warn(report);
-      const lambda = await startLocalLambda({
-        artifact: report.directory,
-        client: ric ? "aws-lambda-ric" : "local",
-        environment: (await localWeights()).environment,
-        onLog: onLine,
-      });
-      if (lambda.initError === undefined) {
-        turn = 1 - turn;
-        return { lambda, inputs };
-      }
-      await lambda.close();
-      throw initError(lambda.initError);
+      const running = await way.start(report.directory, (await localWeights()).environment);
+      turn = 1 - turn;
+      return { running, inputs };
     } catch (error) {
       return { error, inputs };
     }

@@ -1,12 +1,12 @@
-// coldframe dev: the model behind a function URL on this machine, built again and swapped at each save. A version that
-// does not build or does not start is told about, and the last good one goes on serving.
+// coldframe dev: the model behind an address on this machine, built again and swapped at each save. A version that does
+// not build or does not start is told about, and the last good one goes on serving.
 
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { type FunctionUrl, startFunctionUrl } from "../local/function-url.ts";
-import type { LocalLambda } from "../local/local-lambda.ts";
-import { createVersions } from "./dev-versions.ts";
+import type { Front } from "./dev-front.ts";
+import { createVersions, type Running } from "./dev-versions.ts";
 import { watchInputs } from "./dev-watch.ts";
+import { asLambda, asServer, type Heard, type ServingWay } from "./dev-ways.ts";
 import { exampleInput, quoted } from "./example-input.ts";
 import { formatLogLine, parseLogLine } from "./function-logs.ts";
 import { freePortAfter } from "./free-port.ts";
@@ -15,38 +15,52 @@ import { colors, jsonResult, milliseconds, note, progress } from "./terminal.ts"
 
 interface Options {
   readonly port: number;
+  readonly lambda?: true;
   readonly ric?: true;
   readonly json?: true;
 }
+
+/** Said by the server at each version's beginning and end: `ready` and `reloaded` say how long it took. */
+const EXPECTED = new Set(["listening", "cold start", "shutting down"]);
 
 export function devCommand(): Command {
   return new Command("dev")
     .description("Serve a model on this machine and reload it at each save.")
     .argument("[dir]", "the folder with config.yaml", ".")
-    .option("-p, --port <port>", "the port of the function URL; 0 for any free one", toPort, 8080)
-    .option("--ric", "run it on AWS's own runtime client, aws-lambda-ric")
+    .option("-p, --port <port>", "the port to listen on; 0 for any free one", toPort, 8080)
+    .option("--lambda", "run it as a Lambda function behind its URL, instead of as a server")
+    .option("--ric", "as --lambda, on AWS's own runtime client, aws-lambda-ric")
     .option("--json", "print one JSON object per event instead of text")
     .addHelpText("after", "\nExample:\n  $ coldframe dev my-model --port 3000")
-    .action(dev);
+    .action((dir: string, options: Options) => {
+      const tell = options.json ? jsonResult : tellPerson;
+      const heard: Heard = {
+        onLine: (text) => {
+          const line = parseLogLine(text);
+          if (!EXPECTED.has(line.message)) note(formatLogLine(line));
+        },
+        onAnswer: (answered) => tell({ event: "request", ...answered, ms: Math.round(answered.ms) }),
+        onError: (code, message) => tell({ event: "error", code, message }),
+      };
+      const ric = options.ric === true;
+      return options.lambda || ric
+        ? dev(resolve(dir), options.port, asLambda(heard, ric), tell)
+        : dev(resolve(dir), options.port, asServer(heard), tell);
+    });
 }
 
-async function dev(dir: string, options: Options): Promise<void> {
-  const project = resolve(dir);
-  const tell = options.json ? jsonResult : tellPerson;
-  let current: LocalLambda | undefined;
-  const front = await listen(
-    options.port,
-    () => {
-      if (current === undefined) throw new Error("no version of the model has started yet");
-      return current;
-    },
-    tell,
-  );
-  const versions = await createVersions(project, options.ric === true, (text) => {
-    const line = parseLogLine(text);
-    // `ready` and `reloaded` say how long it took.
-    if (line.message !== "cold start") note(formatLogLine(line));
+async function dev<T extends Running>(
+  project: string,
+  port: number,
+  way: ServingWay<T>,
+  tell: (event: DevEvent) => void,
+): Promise<void> {
+  let current: T | undefined;
+  const front = await listen(way, port, () => {
+    if (current === undefined) throw new Refusal("NOT_STARTED", "no version of the model has started yet.");
+    return current;
   });
+  const versions = await createVersions(project, way);
 
   const steps = progress();
   const watcher = watchInputs(project, async () => {
@@ -57,7 +71,7 @@ async function dev(dir: string, options: Options): Promise<void> {
       tell({ event: "failed", message: toSentence(version.error), serving: current !== undefined });
     } else {
       const last = current;
-      current = version.lambda;
+      current = version.running;
       void last?.retire();
       const first = last === undefined ? { url: front.url, curl: curlLine(project, front.url) } : {};
       tell({
@@ -74,18 +88,9 @@ async function dev(dir: string, options: Options): Promise<void> {
   await Promise.all([current?.close(), versions.dispose()]);
 }
 
-async function listen(
-  port: number,
-  lambda: () => LocalLambda,
-  tell: (event: DevEvent) => void,
-): Promise<FunctionUrl> {
+async function listen<T extends Running>(way: ServingWay<T>, port: number, current: () => T): Promise<Front> {
   try {
-    return await startFunctionUrl({
-      port,
-      lambda,
-      onError: (error) => tell({ event: "error", code: error.errorType, message: error.errorMessage }),
-      onAnswer: (answer) => tell({ event: "request", ...answer, ms: Math.round(answer.ms) }),
-    });
+    return await way.listen(port, current);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") {

@@ -1,25 +1,30 @@
-// An input that the project itself gives as an example, for the lines that a person may paste: the first one of
-// `examples_filename`, else `model_metadata.example_model_input`, both in Truss's places.
+// The inputs that the project itself gives as examples: for the lines that a person may paste, and for
+// `coldframe invoke --example`. Where they are written is build/example-inputs.ts.
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parse } from "yaml";
 import { readConfig } from "../build/config.ts";
+import { readExamples } from "../build/example-inputs.ts";
+import { Refusal } from "./refusal.ts";
 
-/** JSON; `undefined` when the project has none or cannot be read. */
+/** The first one, as JSON; `undefined` when the project has none or cannot be read. */
 export function exampleInput(project: string): string | undefined {
   try {
-    const { config } = readConfig(project);
-    const file = join(project, config.examples_filename);
-    const written: unknown = existsSync(file) ? parse(readFileSync(file, "utf8")) : undefined;
-    const first: unknown = Array.isArray(written) ? written[0] : undefined;
-    const named = typeof first === "object" && first !== null && "input" in first ? first.input : first;
-    const example =
-      named ?? (config.model_metadata as Record<string, unknown> | undefined)?.["example_model_input"];
-    return example === undefined ? undefined : JSON.stringify(example);
+    const [first] = readExamples(readConfig(project));
+    return first && JSON.stringify(first.input);
   } catch {
     return undefined;
   }
+}
+
+/** The one of that name, as JSON. @throws OPTION_INVALID with the names there are; what `readExamples` throws */
+export function namedExample(project: string, name: string): string {
+  const { config, ...loaded } = readConfig(project);
+  const examples = readExamples({ config, ...loaded });
+  const found = examples.find((example) => example.name === name);
+  if (found !== undefined) return JSON.stringify(found.input);
+  const names = examples.map((example) => `"${example.name}"`).join(", ");
+  throw new Refusal("OPTION_INVALID", `--example ${name}: the project has no example of that name.`, {
+    fix: names === "" ? `Write it into ${config.examples_filename}.` : `It has ${names}.`,
+  });
 }
 
 /** Quoted for a POSIX shell. */

@@ -15,15 +15,19 @@ const CONSOLE = /^\d{4}-\d\d-\d\dT[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)$/s;
 const CLIENT_ERROR = /^(Init|Invoke) Error /;
 /** See runtime/data-dir.ts. */
 const WEIGHTS_PROGRESS = "fetching weights";
-const NOT_SHOWN = new Set(["timestamp", "level", "message", "request_id", "stack"]);
+const NOT_SHOWN = new Set([
+  ...["timestamp", "level", "message", "requestId", "tenantId", "traceId", "_aws"],
+  ...["errorType", "errorMessage", "stackTrace"],
+]);
 
 export function parseLogLine(line: string): LogLine {
   const [, level, text = ""] = CONSOLE.exec(line) ?? [];
   if (level !== undefined) return { level, message: text.replaceAll("\r", "\n"), fields: {} };
   try {
     const fields = JSON.parse(line) as Record<string, unknown>;
-    if (typeof fields["level"] === "string" && typeof fields["message"] === "string") {
-      return { level: fields["level"], message: fields["message"], fields };
+    const { level: named, message } = fields;
+    if (typeof named === "string" && message !== undefined) {
+      return { level: named, message: toText(message), fields: { ...fields, ...errorIn(message) } };
     }
   } catch {
     // Not JSON: as it stands.
@@ -32,9 +36,15 @@ export function parseLogLine(line: string): LogLine {
 }
 
 /** Whether somebody who did not ask for the log should see this line. */
-export function isProblem({ level, message }: LogLine): boolean {
-  return (level === "WARN" || level === "ERROR" || level === "FATAL") && !CLIENT_ERROR.test(message);
+export function isProblem({ level, message, fields }: LogLine): boolean {
+  if (level !== "WARN" && level !== "ERROR" && level !== "FATAL") return false;
+  return !CLIENT_ERROR.test(message) && !isOurs(fields["message"]);
 }
+
+/** In JSON, the runtime client writes just the error: one of Coldframe's, which the command reports itself. */
+const isOurs = (message: unknown): boolean =>
+  typeof (message as { code?: unknown } | undefined)?.code === "string" &&
+  (message as { name?: unknown }).name === (message as { code: unknown }).code;
 
 /** Whether it says how far the weights have come: somebody waits for them. */
 export function isProgress({ message }: LogLine): boolean {
@@ -46,16 +56,22 @@ export function formatLogLine({ level, message, fields }: LogLine): string {
   const shown = Object.entries(fields).filter(([name]) => !NOT_SHOWN.has(name));
   const details = shown.map(([name, value]) => `${name}=${toText(value)}`);
   const line = [paint(level), message, colors.dim(details.join(" "))].filter((part) => part !== "").join(" ");
-  const stack = fields["stack"];
-  return typeof stack === "string" ? `${line}\n${colors.dim(indent(stack))}` : line;
+  const stack = fields["stackTrace"];
+  return Array.isArray(stack) ? `${line}\n${colors.dim(indent(stack.join("\n")))}` : line;
+}
+
+/** AWS's client writes an error that is all that was said as the message. */
+function errorIn(message: unknown): object {
+  const { stackTrace } = (message ?? {}) as { readonly stackTrace?: unknown };
+  return stackTrace ? { stackTrace } : {};
 }
 
 /** An error without its stack: whoever wrote it into a field meant its message. */
 function toText(value: unknown): string {
   if (typeof value === "string") return value;
-  const { type, message } = (value ?? {}) as { type?: unknown; message?: unknown };
-  return typeof type === "string" && typeof message === "string"
-    ? `${type}: ${message}`
+  const { name, errorType, errorMessage } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof errorType === "string" && typeof errorMessage === "string"
+    ? `${name ?? errorType}: ${errorMessage}`
     : JSON.stringify(value);
 }
 

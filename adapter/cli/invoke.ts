@@ -7,10 +7,11 @@ import type { BuildReport } from "../build/build.ts";
 import { startFunctionUrl } from "../local/function-url.ts";
 import { type FunctionError, type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
 import { buildWithProgress, hostArchitecture } from "./build.ts";
-import { exampleInput, quoted } from "./example-input.ts";
+import { exampleInput, namedExample, quoted } from "./example-input.ts";
 import { formatLogLine, isProblem, isProgress, type LogLine, parseLogLine } from "./function-logs.ts";
 import { exchange, type HttpRequest } from "./http-exchange.ts";
 import { answerError, initError, toJsonAnswer } from "./invoke-answer.ts";
+import { invokeEvent, readEvent } from "./invoke-event.ts";
 import { reportTable } from "./invoke-report.ts";
 import { startLocalWeights } from "./local-weights.ts";
 import { Refusal } from "./refusal.ts";
@@ -20,6 +21,8 @@ import { colors, jsonResult, note } from "./terminal.ts";
 export interface InvokeOptions {
   readonly data?: string;
   readonly file?: string;
+  readonly example?: string;
+  readonly event?: string;
   readonly url?: string;
   readonly path?: string;
   readonly request?: string;
@@ -47,6 +50,11 @@ export function invokeCommand(): Command {
     .argument("[dir]", "the folder with config.yaml", ".")
     .option("-d, --data <json>", "the request's body, as JSON")
     .option("-f, --file <path>", "the request's body; its type by the file's extension; - is standard input")
+    .option("-e, --example <name>", "the request's body: one of the project's own examples, in examples.yaml")
+    .option(
+      "--event <path>",
+      "a whole event document, of any source of serverless.events, in place of a request",
+    )
     .option("--url <url>", "send it there instead of building and running the project")
     .option("--path <path>", "the path of the request; /predict unless --url has one")
     .option("-X, --request <method>", "the method of the request; POST when there is a body")
@@ -61,6 +69,7 @@ export function invokeCommand(): Command {
 }
 
 async function invoke(project: string, options: InvokeOptions): Promise<void> {
+  if (options.event !== undefined) return sendEvent(project, options.event, options);
   const request = toRequest(project, options);
   const destination = options.url === undefined ? await startHere(project, options) : remote(options.url);
   try {
@@ -80,6 +89,16 @@ async function invoke(project: string, options: InvokeOptions): Promise<void> {
   }
 }
 
+async function sendEvent(project: string, file: string, options: InvokeOptions): Promise<void> {
+  const event = readEvent(file, options);
+  const { lambda, close } = await startHere(project, options);
+  try {
+    await invokeEvent(lambda, event, options.json === true, write);
+  } finally {
+    await close();
+  }
+}
+
 /** A URL with a path of its own is whole; any other is a base. */
 function toUrl(base: string, path: string | undefined): URL {
   const url = new URL(base);
@@ -88,7 +107,8 @@ function toUrl(base: string, path: string | undefined): URL {
 }
 
 function toRequest(project: string, options: InvokeOptions): HttpRequest {
-  const body = options.request === "GET" ? undefined : readRequestBody(options.data, options.file);
+  const body =
+    options.request === "GET" ? undefined : readRequestBody(dataOf(project, options), options.file);
   const method = options.request?.toUpperCase() ?? "POST";
   if (body === undefined && options.request === undefined) throw noInput(project, options.url);
   const headers: Record<string, string> = body === undefined ? {} : { "content-type": body.contentType };
@@ -100,15 +120,28 @@ function toRequest(project: string, options: InvokeOptions): HttpRequest {
   return { method, headers, body: body?.bytes };
 }
 
+/** What --data says, or the example that --example names. */
+function dataOf(project: string, { data, file, example }: InvokeOptions): string | undefined {
+  if (example === undefined) return data;
+  if (data === undefined && file === undefined) return namedExample(project, example);
+  const option = data === undefined ? "--file" : "--data";
+  throw new Refusal("OPTION_INVALID", `--example and ${option} were both given.`, {
+    fix: "Leave one of them out.",
+  });
+}
+
 function noInput(project: string, url: string | undefined): Refusal {
   const example = url === undefined ? exampleInput(project) : undefined;
   const paste = example === undefined ? "" : ` This project's own example: --data ${quoted(example)}`;
   return new Refusal("INPUT_MISSING", "there is nothing to send.", {
-    fix: `Give --data '<json>', --file <path>, or pipe it to standard input.${paste}`,
+    fix: `Give --data '<json>', --file <path>, --example <name>, or pipe it to standard input.${paste}`,
   });
 }
 
-async function startHere(project: string, options: InvokeOptions): Promise<Destination> {
+async function startHere(
+  project: string,
+  options: InvokeOptions,
+): Promise<Destination & { lambda: LocalLambda }> {
   const build = await buildWithProgress({
     project,
     // Not dist/: what lies there may be for another architecture and waiting to be deployed.

@@ -88,3 +88,25 @@ test("a source that speaks of its region says nothing into --json", async (t) =>
   });
   assert.equal(JSON.parse(stdout).weights[0].pinned, true);
 });
+
+test("build --target server makes what node starts, and says how", async (t) => {
+  const project = projectCopy(t, "parrot");
+  const { status, stdout, stderr } = await coldframe([
+    "build",
+    project,
+    "--target",
+    "server",
+    "--arch",
+    HOST,
+  ]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  assert.match(stdout, new RegExp(`^artifact +${project}/dist/server\nunzipped `));
+  assert.match(stdout, new RegExp(`^start +node ${project}/dist/server/index\\.mjs$`, "m"));
+  assert.ok(!existsSync(join(project, "dist/server.zip")));
+});
+
+test("a target that does not exist is refused with those that do", async (t) => {
+  const { status, stderr } = await coldframe(["build", projectCopy(t, "parrot"), "--target", "fax"]);
+  assert.equal(status, 1);
+  assert.match(stderr, /'fax' is invalid\. Allowed choices are lambda, server/);
+});

@@ -92,3 +92,50 @@ test("a taken port is refused with one that is free", async (t) => {
     ),
   );
 });
+
+test("--lambda runs it as a function behind its URL, reloaded alike", async (t) => {
+  const project = projectCopy(t, "parrot");
+  const voice = join(project, "model/voice.ts");
+  const dev = coldframeRunning(t, ["dev", project, "--port", "0", "--lambda"]);
+  const [, url = ""] = await dev.says(/ready in \d+ ms: (\S+)/);
+  const response = await fetch(`${url}/health/ready`);
+  assert.ok(response.headers.has("x-amzn-requestid"));
+  assert.equal(await ask(url, { say: "a" }), '{"says":"a!"}');
+  writeFileSync(voice, readFileSync(voice, "utf8").replace("!", "?"));
+  await dev.says(/reloaded in/);
+  assert.equal(await ask(url, { say: "b" }), '{"says":"b?"}');
+  dev.child.kill("SIGINT");
+  assert.equal(await dev.ended, 0);
+});
+
+test("a caller that leaves is gone for the model too, and an answer that breaks off breaks off", async (t) => {
+  const project = projectCopy(t, "parrot");
+  const dev = coldframeRunning(t, ["dev", project, "--port", "0"]);
+  const [, url = ""] = await dev.says(/ready in \d+ ms: (\S+)/);
+  await assert.rejects(ask(url, { words: 5, failAfter: 2 }), { message: "terminated" });
+  await dev.says(/RangeError: lost my voice[^]*POST \/predict 200 \d+ ms broken off/);
+
+  const leaver = new AbortController();
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ words: 10_000 });
+  const { signal } = leaver;
+  const response = await fetch(`${url}/predict`, { method: "POST", headers, body, signal });
+  await response.body?.getReader().read();
+  leaver.abort();
+  // The parrot has one voice: it would go on for minutes.
+  assert.equal(await ask(url, { say: "a" }), '{"says":"a!"}');
+});
+
+test("a process that ended is started again by the next call", async (t) => {
+  const project = projectCopy(t, "parrot");
+  const model = join(project, "model/model.ts");
+  const text = readFileSync(model, "utf8");
+  writeFileSync(model, text.replace("log.info(", 'if (order.say === "die") process.exit(3);\n    log.info('));
+  const dev = coldframeRunning(t, ["dev", project, "--port", "0"]);
+  const [, url = ""] = await dev.says(/ready in \d+ ms: (\S+)/);
+  const headers = { "content-type": "application/json" };
+  const died = await fetch(`${url}/predict`, { method: "POST", headers, body: '{"say":"die"}' });
+  assert.equal(died.status, 502);
+  await dev.says(/POST \/predict 502/);
+  assert.equal(await ask(url, { say: "a" }), '{"says":"a!"}');
+});

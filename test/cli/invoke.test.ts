@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -97,6 +97,29 @@ test("input comes from --data, a file by its type, or standard input", async (t)
   assert.match(await ask(["-f", "/nowhere"]), /^FILE_NOT_FOUND: \/nowhere/);
 });
 
+test("--example sends one of the project's own examples by its name", async (t) => {
+  const project = projectCopy(t, "parrot");
+  writeFileSync(
+    join(project, "examples.yaml"),
+    "- name: a greeting\n  input: { say: hi }\n- input: { say: you }\n",
+  );
+  const ask = async (...args: string[]) => {
+    const { stdout, stderr } = await coldframe(["invoke", project, ...args]);
+    return stdout || stderr;
+  };
+  assert.equal(await ask("--example", "a greeting"), '{"says":"hi!"}');
+  assert.equal(await ask("-e", "example 2"), '{"says":"you!"}');
+  assert.equal(
+    await ask("-e", "another"),
+    'OPTION_INVALID: --example another: the project has no example of that name.\nIt has "a greeting", "example 2".\n',
+  );
+  assert.match(
+    await ask("-e", "a greeting", "-d", "1"),
+    /^OPTION_INVALID: --example and --data were both given\./,
+  );
+  assert.match(await ask(), /^INPUT_MISSING: .*\n.*--data '\{"say":"hi"\}'\n$/);
+});
+
 test("--json has status, headers, body and times; binary as base64", async (t) => {
   const project = projectCopy(t, "parrot");
   const { status, stdout } = await coldframe(["invoke", project, "-d", '{"say":"a"}', "--json"]);
@@ -169,4 +192,36 @@ test("--url sends it elsewhere; nobody there is CONNECTION_FAILED", async (t) =>
     /^CONNECTION_FAILED: http:\/\/127\.0\.0\.1:1 did not answer/,
   );
   assert.match((await there("example.com")).stderr, /^OPTION_INVALID: .*\n.*--url https:\/\/example\.com\n$/);
+});
+
+test("--event: a whole document, and what the service that sent it gets", async (t) => {
+  const project = projectCopy(t, "parrot");
+  appendFileSync(join(project, "config.yaml"), "  events: [alb, function-url, direct]\n");
+  const send = (name: string, change: object = {}, ...more: string[]) => {
+    const fixture = join(import.meta.dirname, `../fixtures/events/${name}.json`);
+    const file = join(project, "event.json");
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(fixture, "utf8")), ...change }));
+    return coldframe(["invoke", project, "--event", file, ...more]);
+  };
+  const body = '{"say":"hi"}';
+  const balancer = await send("alb", { body });
+  assert.equal(balancer.status, 0, balancer.stderr);
+  assert.partialDeepStrictEqual(JSON.parse(balancer.stdout), {
+    statusDescription: "200 OK",
+    body: '{"says":"hi!"}',
+  });
+  const url = await send("function-url", { body, headers: {} });
+  assert.deepEqual([url.status, url.stdout], [0, '{"says":"hi!"}']);
+  assert.match(url.stderr, /^\{"statusCode":200/);
+  const json = await send("function-url", { body: '{"words":5,"failAfter":2}', headers: {} }, "--json");
+  assert.partialDeepStrictEqual(JSON.parse(json.stdout), {
+    prelude: { statusCode: 200 },
+    body: "word0 word1 ",
+    error: { code: "PREDICT_FAILED" },
+  });
+  const unknown = await send("sqs");
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /^EVENT_UNKNOWN: .*alb, function-url, direct.*serverless\.events/m);
+  const both = await send("alb", {}, "--data", "{}");
+  assert.match(both.stderr, /^OPTION_INVALID: --event and --data were both given/m);
 });
