@@ -4,10 +4,11 @@
 // are methods of its types and stay. Source of the interface: standardschema.dev/json-schema.
 
 import { readFile } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { partOptions } from "../../esbuild.config.mjs";
 import type { LoadedConfig } from "./config.ts";
+import { packageOf } from "./packages.ts";
 
 /** A converter of a bundle: the name of its file in the artifact, and the modules that it is made of. */
 export interface Converter {
@@ -15,9 +16,6 @@ export interface Converter {
   /** Absolute. */
   readonly modules: readonly string[];
 }
-
-const ZOD = "zod-json-schema.cjs";
-const VALIBOT = "valibot-json-schema.cjs";
 
 const NAMESPACE = "json-schema";
 
@@ -50,9 +48,12 @@ export function convertersOf(inputs: Iterable<string>): Converter[] {
     .filter((input) => input.startsWith(`${NAMESPACE}:`))
     .map((input) => input.slice(NAMESPACE.length + 1))
     .toSorted();
-  return [ZOD, VALIBOT]
-    .map((path) => ({ path, modules: modules.filter((module) => fileOf(module) === path) }))
-    .filter((converter) => converter.modules.length > 0);
+  const files = Map.groupBy(modules, fileOf);
+  // Of two copies of one version, either will do.
+  return [...files].map(([path, its]) => ({
+    path,
+    modules: its.filter((module) => dirname(module) === dirname(its[0] ?? "")),
+  }));
 }
 
 /** The file of a converter. */
@@ -75,7 +76,11 @@ export async function bundleConverter(
   return outputFiles[0]?.contents ?? new Uint8Array();
 }
 
-const fileOf = (module: string): string => (module.includes(`${sep}zod${sep}`) ? ZOD : VALIBOT);
+/** Names library and version: a bundle may hold two versions of one. */
+function fileOf(module: string): string {
+  const { name = "", version = "" } = packageOf(module) ?? {};
+  return `json-schema-${name.replace(/[^\w]+/g, "-").replace(/^-/, "")}-${version}.cjs`;
+}
 
 /** Names that an ES module exports, in the ways that the two libraries write them. */
 function exportsOf(source: string): readonly string[] {
@@ -94,11 +99,14 @@ function standIn(module: string, names: readonly string[]): string {
     `const late = () => require(__dirname + ${JSON.stringify(`/${file}`)});`,
     `export * from ${JSON.stringify(module)};`,
     ...names.flatMap((name) => {
-      const stand = STAND_INS[name] ?? (file === VALIBOT || /Processor$/.test(name) ? passOn(name) : "");
-      return stand === "" ? [] : [`export const ${name} = ${stand};`];
+      const stand = STAND_INS[name] ?? (CONVERTS.test(name) ? passOn(name) : undefined);
+      return stand === undefined ? [] : [`export const ${name} = ${stand};`];
     }),
   ].join("\n");
 }
+
+/** zod's processors, one for each kind of schema; valibot's converters and the definitions they share. */
+const CONVERTS = /Processor$|^toJsonSchema|GlobalDefs$/;
 
 const passOn = (name: string): string => `(...given) => late().${name}(...given)`;
 
