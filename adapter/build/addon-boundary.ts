@@ -7,7 +7,7 @@ import { basename, join, resolve, sep } from "node:path";
 import type { OnResolveArgs, OnResolveResult, Plugin } from "esbuild";
 import { findPackage, type Package, packageName } from "./packages.ts";
 import { isBindingName } from "./platform.ts";
-import { adapterFolder } from "./runtime-files.ts";
+import { adapterFolder, ownDependencies } from "./runtime-files.ts";
 
 /** One import that stayed out of the bundle. */
 export interface AddonUse {
@@ -43,6 +43,7 @@ export function createAddonBoundary(project: string): AddonBoundary {
   const ownFiles = new Map<string, string>();
   const native = new Map<string, boolean>();
   const keptOut = new Set<string>();
+  const own = new Set(ownDependencies());
 
   function staysOut(found: Package): boolean {
     if (!native.has(found.folder)) native.set(found.folder, isNative(found));
@@ -54,6 +55,7 @@ export function createAddonBoundary(project: string): AddonBoundary {
     if (name === undefined || kind === "entry-point" || isBuiltin(path)) return undefined;
     // What coldframe/onnx needs is the model's to install: a second copy would have tensors that the first refuses.
     const ours = `${resolveDir}${sep}`.startsWith(adapterFolder() + sep);
+    if (ours && own.has(name)) return undefined;
     const from = ours ? project : resolveDir;
     const found = findPackage(name, from);
     if (found === undefined && ours && name !== "coldframe") {

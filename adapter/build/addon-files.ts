@@ -1,5 +1,5 @@
 // Chooses what of a native package is copied beside the bundle: the JavaScript that is reached, package.json, and the
-// machine code for Lambda's Linux, glibc and the function's processor. Everything else is left at home.
+// machine code for Linux, glibc and the processor of the target. Everything else is left at home.
 
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
@@ -8,9 +8,9 @@ import { isNative } from "./addon-boundary.ts";
 import type { Trace } from "./addon-trace.ts";
 import { findPackage, type Package, packageOf } from "./packages.ts";
 import {
-  type Cpu,
   isBindingName,
   LAMBDA_GLIBC_MINOR,
+  type Machine,
   platformOf,
   readMachineCode,
   suits,
@@ -31,14 +31,14 @@ export interface AddonPackage {
 
 /**
  * Everything the trace reached, package by package, with machine code added.
- * @throws ADDON_UNSUPPORTED when a package has none for Linux, glibc and `cpu`
+ * @throws ADDON_UNSUPPORTED when a package has none for Linux, glibc and the machine's processor
  */
-export function chooseAddonFiles(trace: Trace, cpu: Cpu): Map<string, AddonPackage> {
+export function chooseAddonFiles(trace: Trace, machine: Machine): Map<string, AddonPackage> {
   const chosen = new Map<string, AddonPackage>();
   for (const [file, loads] of trace) {
     const owner = packageOf(file);
     // A package of binaries for another platform, reached through a branch that is never taken.
-    if (owner === undefined || (isBindingName(owner.name) && !suits(owner.name, cpu))) continue;
+    if (owner === undefined || (isBindingName(owner.name) && !suits(owner.name, machine))) continue;
     const before = chosen.get(owner.folder);
     const others = loads
       .map(packageOf)
@@ -48,17 +48,17 @@ export function chooseAddonFiles(trace: Trace, cpu: Cpu): Map<string, AddonPacka
   }
   for (const addon of [...chosen.values()]) {
     if (!isNative(addon.package)) continue;
-    refuseKnownCrashes(addon.package, cpu);
-    const bindings = bindingPackages(addon.package, cpu);
-    const own = machineCode(addon.package, cpu);
+    refuseKnownCrashes(addon.package, machine);
+    const bindings = bindingPackages(addon.package, machine);
+    const own = machineCode(addon.package, machine);
     if (bindings.length === 0 && !own.some((file) => file.endsWith(".node")))
-      throw nothingFor(addon.package, cpu);
+      throw nothingFor(addon.package, machine);
     const { folder } = addon.package;
     chosen.set(folder, { ...addon, files: [...addon.files, ...own], needs: [...addon.needs, ...bindings] });
     for (const binding of bindings) {
       const files = [
         ...listFiles(binding.folder).filter((file) => CODE.test(file)),
-        ...machineCode(binding, cpu),
+        ...machineCode(binding, machine),
       ];
       chosen.set(binding.folder, { package: binding, files, needs: bindings });
     }
@@ -66,33 +66,33 @@ export function chooseAddonFiles(trace: Trace, cpu: Cpu): Map<string, AddonPacka
   return withManifests(chosen);
 }
 
-/** The installed packages of binaries that `parent` loads on Linux, glibc and `cpu`. */
-function bindingPackages(parent: Package, cpu: Cpu): Package[] {
+/** The installed packages of binaries that `parent` loads on Linux, glibc and the machine's processor. */
+function bindingPackages(parent: Package, machine: Machine): Package[] {
   const names = Object.keys(parent.manifest.optionalDependencies ?? {}).filter(isBindingName);
-  const wanted = names.filter((name) => suits(name, cpu));
-  if (names.length > 0 && wanted.length === 0) throw nothingFor(parent, cpu);
+  const wanted = names.filter((name) => suits(name, machine));
+  if (names.length > 0 && wanted.length === 0) throw nothingFor(parent, machine);
   return wanted.map((name) => {
     const found = findPackage(name, parent.folder);
     if (found !== undefined) return found;
     throw new ColdframeError(
       "ADDON_UNSUPPORTED",
-      `${parent.name} needs ${name} on Lambda, which is not installed.`,
+      `${parent.name} needs ${name} ${ON[machine.target]}, which is not installed.`,
       {
-        fix: `Run \`npm install --os=linux --cpu=${cpu} --libc=glibc ${parent.name}\` before the build; it replaces those of this machine.`,
+        fix: `Run \`npm install --os=linux --cpu=${machine.cpu} --libc=glibc ${parent.name}\` before the build; it replaces those of this machine.`,
       },
     );
   });
 }
 
-function machineCode(owner: Package, cpu: Cpu): string[] {
+function machineCode(owner: Package, machine: Machine): string[] {
   return listFiles(owner.folder).filter((file) => {
     const name = relative(owner.folder, file);
     // The package's own name counts too: @img/sharp-linux-arm64 holds lib/sharp.node.
-    if (!MACHINE_CODE.test(name) || !suits(`${owner.name}/${name}`, cpu)) return false;
+    if (!MACHINE_CODE.test(name) || !suits(`${owner.name}/${name}`, machine)) return false;
     if (name.endsWith(".wasm")) return true;
     const code = readMachineCode(file);
-    if (code.cpu !== cpu || code.musl) return false;
-    refuseRecentGlibc(`${owner.name}: ${name}`, code.glibcMinor, cpu);
+    if (code.cpu !== machine.cpu || code.musl) return false;
+    refuseRecentGlibc(`${owner.name}: ${name}`, code.glibcMinor, machine);
     return true;
   });
 }
@@ -100,27 +100,28 @@ function machineCode(owner: Package, cpu: Cpu): string[] {
 /**
  * A `.node` file the model imports by its path.
  * @param name for the message
- * @throws ADDON_UNSUPPORTED when it is not for Linux, glibc and `cpu`
+ * @throws ADDON_UNSUPPORTED when it is not for Linux, glibc and the machine's processor
  */
-export function checkOwnFile(file: string, name: string, cpu: Cpu): void {
+export function checkOwnFile(file: string, name: string, machine: Machine): void {
   const code = readMachineCode(file);
-  refuseRecentGlibc(name, code.glibcMinor, cpu);
-  if (code.cpu === cpu && !code.musl) return;
-  const message = `${name} is built for ${describeFile(file, name)}; Lambda needs linux ${cpu} with glibc.`;
+  refuseRecentGlibc(name, code.glibcMinor, machine);
+  if (code.cpu === machine.cpu && !code.musl) return;
+  const message = `${name} is built for ${describeFile(file, name)}; ${needs(machine)}.`;
   throw new ColdframeError("ADDON_UNSUPPORTED", message, {
     fix: "Compile it there, or in a container of that platform.",
   });
 }
 
-function refuseRecentGlibc(name: string, minor: number, cpu: Cpu): void {
-  if (minor <= LAMBDA_GLIBC_MINOR) return;
+function refuseRecentGlibc(name: string, minor: number, machine: Machine): void {
+  // A container brings a glibc of its own, which the build cannot know.
+  if (machine.target !== "lambda" || minor <= LAMBDA_GLIBC_MINOR) return;
   const message = `${name} needs glibc 2.${minor}, Lambda has 2.${LAMBDA_GLIBC_MINOR}.`;
   throw new ColdframeError("ADDON_UNSUPPORTED", message, {
-    fix: `Install it on Amazon Linux 2023: ${inContainer(cpu)}`,
+    fix: `Install it on Amazon Linux 2023: ${inContainer(machine)}`,
   });
 }
 
-function nothingFor(owner: Package, cpu: Cpu): ColdframeError {
+function nothingFor(owner: Package, machine: Machine): ColdframeError {
   const files = listFiles(owner.folder).filter((file) => file.endsWith(".node"));
   const found = new Set([
     ...Object.keys(owner.manifest.optionalDependencies ?? {})
@@ -134,14 +135,23 @@ function nothingFor(owner: Package, cpu: Cpu): ColdframeError {
       : `is built for ${[...found].join(", ")}`;
   return new ColdframeError(
     "ADDON_UNSUPPORTED",
-    `${owner.name} ${owner.version} ${has}; Lambda needs linux ${cpu} with glibc.`,
-    { fix: `Install it for that platform: ${inContainer(cpu)}` },
+    `${owner.name} ${owner.version} ${has}; ${needs(machine)}.`,
+    { fix: `Install it for that platform: ${inContainer(machine)}` },
   );
 }
 
-function inContainer(cpu: Cpu): string {
+/** Where it runs, in a sentence. */
+const ON = { lambda: "on Lambda", server: "in a container" } as const;
+
+/** Images of the same Linux. */
+const IMAGES = { lambda: "public.ecr.aws/lambda/nodejs:24", server: "node:24" } as const;
+
+const needs = ({ cpu, target }: Machine): string =>
+  `${target === "lambda" ? "Lambda" : "the server"} needs linux ${cpu} with glibc`;
+
+function inContainer({ cpu, target }: Machine): string {
   const platform = cpu === "x64" ? "linux/amd64" : "linux/arm64";
-  return `\`docker run --rm --platform ${platform} --entrypoint npm -v "$PWD":/work -w /work public.ecr.aws/lambda/nodejs:24 ci\`.`;
+  return `\`docker run --rm --platform ${platform} --entrypoint npm -v "$PWD":/work -w /work ${IMAGES[target]} ci\`.`;
 }
 
 function describeFile(file: string, name: string): string {
@@ -156,8 +166,9 @@ function sayPlatform(name: string): string {
 }
 
 /** Source: microsoft/onnxruntime; the arm64 builds of these versions abort at load on Lambda's Graviton. */
-function refuseKnownCrashes({ name, version }: Package, cpu: Cpu): void {
-  if (name !== "onnxruntime-node" || cpu !== "arm64" || !/^1\.2[12]\./.test(version)) return;
+function refuseKnownCrashes({ name, version }: Package, { cpu, target }: Machine): void {
+  if (target !== "lambda" || name !== "onnxruntime-node" || cpu !== "arm64" || !/^1\.2[12]\./.test(version))
+    return;
   throw new ColdframeError("ADDON_UNSUPPORTED", `onnxruntime-node ${version} crashes on arm64 Lambda.`, {
     fix: "Run `npm install onnxruntime-node@latest` (1.23 or later), or set serverless.architecture: x86_64.",
   });

@@ -65,9 +65,13 @@ export async function measure(directory: string): Promise<FileSize[]> {
   return sizes.toSorted((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1));
 }
 
-/** @throws ARTIFACT_TOO_LARGE naming the ten largest files */
+/** All files together. */
+export const totalBytes = (sizes: readonly FileSize[]): number =>
+  sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** @throws ARTIFACT_TOO_LARGE naming the ten largest files of what is over Lambda's limit */
 export function checkSize(sizes: readonly FileSize[]): number {
-  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = totalBytes(sizes);
   if (total <= UNZIPPED_LIMIT_BYTES) return total;
   const largest = sizes.slice(0, 10).map(({ path, bytes }) => `  ${megabytes(bytes).padStart(9)}  ${path}`);
   throw new ColdframeError(

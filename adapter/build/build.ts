@@ -3,13 +3,14 @@
 
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { checkSize, fillArtifact, type FileSize, measure } from "./artifact.ts";
+import { checkSize, fillArtifact, type FileSize, measure, totalBytes } from "./artifact.ts";
 import { type Bundler, createBundler } from "./bundle.ts";
 import { type Inspection, inspectBundle } from "./code-cache.ts";
 import { type LoadedConfig, readConfig } from "./config.ts";
 import { listData } from "./data-files.ts";
 import { deploymentText } from "./deployment.ts";
 import { writeEntry } from "./entry.ts";
+import { type Example, fitting, readExamples } from "./example-inputs.ts";
 import { findModel } from "./model-file.ts";
 import { openApiDocument, schemaDocument } from "./openapi.ts";
 import { optimizeProject } from "./onnx/project.ts";
@@ -17,8 +18,9 @@ import { bundleLate, bundleSdk } from "./parts.ts";
 import type { Cpu } from "./platform.ts";
 import { type BuildReport, report } from "./report.ts";
 import { usesSdk } from "./weights/sdk-use.ts";
+import type { Target } from "./runtime-files.ts";
 import { stage } from "./staging.ts";
-import { buildWeights, pinProject } from "./weights/build.ts";
+import { buildWeights, type MadeFile, pinProject } from "./weights/build.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 import { writeLock } from "./weights/lock.ts";
 import { writeZip } from "./zip.ts";
@@ -28,13 +30,15 @@ export type { BuildReport } from "./report.ts";
 export interface BuildOptions {
   /** The folder with config.yaml. */
   project: string;
+  /** Default: lambda. */
+  target?: Target;
   /** Default: <project>/dist; of an incremental build <project>/.coldframe/dev, so that dist/ stays deployable. */
   outDir?: string;
   /** Instead of serverless.architecture. */
   architecture?: "arm64" | "x86_64";
-  /** Default: true. */
+  /** Of a build for Lambda, which is what has a zip and a code cache. Default: true. */
   zip?: boolean;
-  /** Default: true. */
+  /** As `zip`. */
   codeCache?: boolean;
   /** Look every source of weights up again, whatever weights.lock.json says. */
   refreshWeights?: boolean;
@@ -51,9 +55,10 @@ export interface BuildOptions {
  * WEIGHTS_CORRUPT and WEIGHTS_INVALID for weights that no function could load
  */
 export async function build(options: BuildOptions): Promise<BuildReport> {
+  const isLambda = (options.target ?? "lambda") === "lambda";
   const incremental = await createIncrementalBuild({
-    zip: true,
-    codeCache: true,
+    zip: isLambda,
+    codeCache: isLambda,
     outDir: join(options.project, "dist"),
     ...options,
   });
@@ -82,6 +87,7 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
     const started = performance.now();
     step("read config.yaml");
     const loaded = load(options);
+    const examples = readExamples(loaded);
     const { data, sentences } = options.optimizeOnnx
       ? await optimizeProject(loaded, listData(loaded, outDir), outDir, step)
       : { data: listData(loaded, outDir), sentences: [] };
@@ -89,26 +95,38 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
       data: data.map(({ to }) => to.slice("data/".length)),
       refresh: options.refreshWeights ?? false,
       local: options.localWeights ?? false,
+      cacheFor: options.codeCache ? cpuOf(loaded) : undefined,
     };
     if (loaded.weights.length > 0) step("pin the weights");
     const pinned = await pinProject(loaded, weightsOptions);
     step(`bundle ${loaded.modelFile}`);
     const bundle = await (await bundlers.get(loaded, writeEntry(loaded))).bundle();
     const weights = await buildWeights(loaded, pinned, weightsOptions);
-    const parts = [{ path: "late.cjs", contents: await bundleLate(loaded) }];
+    const parts: MadeFile[] =
+      loaded.target === "lambda"
+        ? [{ path: "late.cjs", contents: await bundleLate(loaded) }]
+        : [{ path: "index.js", contents: 'import("./index.mjs");\n' }];
     if (usesSdk(loaded)) parts.push({ path: "aws-sdk.cjs", contents: await bundleSdk(loaded) });
-    const staging = await stage(outDir);
+    const staging = await stage(outDir, loaded.target);
     try {
       step("copy addons and data");
-      await fillArtifact(staging.directory, bundle, data, [...weights.files, ...bundle.parts, ...parts], quick);
+      await fillArtifact(
+        staging.directory,
+        bundle,
+        data,
+        [...weights.files, ...bundle.parts, ...parts],
+        quick,
+      );
       step("inspect the model");
       const inspection = await inspectBundle(
         staging.directory,
         loaded,
         cpuOf(loaded),
         options.codeCache ?? false,
+        undefined,
+        examples,
       );
-      const sizes = await writeDocuments(staging.directory, loaded, inspection, weights.facts);
+      const sizes = await writeDocuments(staging.directory, loaded, inspection, examples, weights.facts);
       if (options.zip) step("zip");
       const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
       const locked = weights.lock !== undefined && writeLock(loaded.project, weights.lock);
@@ -129,7 +147,7 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
 function warmBundlers() {
   let warm: { key: string; bundler: Bundler } | undefined;
   async function get(loaded: LoadedConfig, entry: string): Promise<Bundler> {
-    const key = `${loaded.config.serverless.runtime} ${cpuOf(loaded)}`;
+    const key = `${loaded.target} ${loaded.config.serverless.runtime} ${cpuOf(loaded)}`;
     if (warm?.key !== key) {
       await warm?.bundler.dispose();
       warm = { key, bundler: await createBundler(loaded, entry, cpuOf(loaded)) };
@@ -139,8 +157,8 @@ function warmBundlers() {
   return { get, dispose: async () => warm?.bundler.dispose() };
 }
 
-function load({ project, architecture }: BuildOptions): LoadedConfig {
-  const loaded = readConfig(project);
+function load({ project, target, architecture }: BuildOptions): LoadedConfig {
+  const loaded = readConfig(project, target);
   findModel(loaded);
   if (architecture === undefined) return loaded;
   const serverless = { ...loaded.config.serverless, architecture };
@@ -150,21 +168,24 @@ function load({ project, architecture }: BuildOptions): LoadedConfig {
 /** schema.json, openapi.json and deployment.json. @throws ARTIFACT_TOO_LARGE */
 async function writeDocuments(
   directory: string,
-  { config }: LoadedConfig,
+  { target, config }: LoadedConfig,
   inspection: Inspection,
+  examples: readonly Example[],
   weights: readonly WeightsFact[],
 ): Promise<FileSize[]> {
   const { facts, cachedBy } = inspection;
   if (facts !== undefined) {
+    const model = { ...facts, examples: fitting(examples, facts.examples) };
+    const document = openApiDocument(config, model, target);
     await writeFile(join(directory, "schema.json"), JSON.stringify(schemaDocument(facts)));
-    await writeFile(join(directory, "openapi.json"), JSON.stringify(openApiDocument(config, facts)));
+    await writeFile(join(directory, "openapi.json"), JSON.stringify(document));
   }
   const sizes = await measure(directory);
-  const otherBytes = checkSize(sizes);
+  const otherBytes = target === "lambda" ? checkSize(sizes) : totalBytes(sizes);
   const dataBytes = sizes.reduce((sum, { path, bytes }) => sum + (path.startsWith("data/") ? bytes : 0), 0);
   await writeFile(
     join(directory, "deployment.json"),
-    deploymentText(config, { dataBytes, otherBytes, cachedBy, weights }),
+    deploymentText(target, config, { dataBytes, otherBytes, cachedBy, weights }),
   );
   return measure(directory);
 }

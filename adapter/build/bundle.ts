@@ -11,7 +11,7 @@ import { type Trace, traceUses } from "./addon-trace.ts";
 import { bundleError, bundleWarnings } from "./bundle-problems.ts";
 import type { LoadedConfig } from "./config.ts";
 import { findPackage, type Package, packageName, packageOf } from "./packages.ts";
-import type { Cpu } from "./platform.ts";
+import type { Cpu, Machine } from "./platform.ts";
 import { adapterFile } from "./runtime-files.ts";
 import { bundleConverter, type Converter, convertersOf, schemaConverters } from "./schema-converters.ts";
 import { portableSourceMap } from "./source-map.ts";
@@ -38,12 +38,9 @@ export interface Bundler {
 }
 
 /** Keep esbuild warm for one project, so that a second bundle takes milliseconds. */
-export async function createBundler(
-  loaded: LoadedConfig,
-  entry: string,
-  cpu: Cpu,
-): Promise<Bundler> {
-  const { project, config } = loaded;
+export async function createBundler(loaded: LoadedConfig, entry: string, cpu: Cpu): Promise<Bundler> {
+  const { project, target, config } = loaded;
+  const machine = { cpu, target };
   const boundary = createAddonBoundary(project);
   const outfile = resolve(project, ".coldframe", "bundle.cjs");
   const options = bundleOptions({
@@ -79,7 +76,10 @@ export async function createBundler(
     return {
       code,
       map: portableSourceMap(map, outfile, project),
-      addons: [...layOut(chooseAddonFiles(trace, cpu), roots(boundary)), ...ownFiles(boundary, project, cpu)],
+      addons: [
+        ...layOut(chooseAddonFiles(trace, machine), roots(boundary)),
+        ...ownFiles(boundary, project, machine),
+      ],
       parts: await Promise.all(converters.map(toFile)),
       inputs: sources(result.metafile, project).filter(
         (file) => file !== entry && !file.includes(`${sep}node_modules${sep}`),
@@ -129,9 +129,9 @@ function roots({ uses }: AddonBoundary): Package[] {
     .filter((found) => found !== undefined);
 }
 
-function ownFiles({ ownFiles: files }: AddonBoundary, project: string, cpu: Cpu): CopiedFile[] {
+function ownFiles({ ownFiles: files }: AddonBoundary, project: string, machine: Machine): CopiedFile[] {
   return [...files].map(([from, to]) => {
-    checkOwnFile(from, relative(project, from), cpu);
+    checkOwnFile(from, relative(project, from), machine);
     return { from, to };
   });
 }

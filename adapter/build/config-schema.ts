@@ -4,6 +4,8 @@
 
 import { z } from "zod";
 import { file, flag, folder, freeForm, text, texts, whole } from "./config-values.ts";
+import { EVENT_KEYS } from "./events-schema.ts";
+import { server } from "./server-schema.ts";
 import { externalData, modelCache, serverlessWeights, weights } from "./weights/schema.ts";
 
 /** AWS gives one vCPU at this memory: the smallest size at which a model is not slowed down by a shared core. */
@@ -27,12 +29,21 @@ const secrets = z
   )
   .describe("a mapping of names to a default text or null");
 
+const batch = z
+  .strictObject({
+    max_size: whole(2, 1024).default(32),
+    max_delay_ms: whole(0, 1000, "milliseconds").default(5),
+  })
+  .describe("a mapping");
+
 const runtime = z
   .strictObject({
     predict_concurrency: whole(1, 1000).default(1),
     streaming_read_timeout: whole(1, 900, "seconds").default(60),
     load_timeout_seconds: whole(1, 1800, "seconds").default(1800),
+    batch: batch.optional(),
     enable_debug_logs: flag.default(false),
+    enable_tracing_data: flag.default(false),
   })
   .describe("a mapping");
 
@@ -46,7 +57,7 @@ const resources = z
       .optional()
       .describe('a number of cores such as 2, or millicores such as "500m"'),
     memory: z.string().regex(QUANTITY).optional().describe('an amount such as "2Gi" or "512Mi"'),
-    use_gpu: z.literal(false).optional().describe("false: Lambda has no GPU"),
+    use_gpu: flag.optional(),
   })
   .describe("a mapping");
 
@@ -94,6 +105,8 @@ const serverless = (eventNames: readonly string[]) =>
         .optional()
         .describe("1 to 255 letters, digits and . - _ / # :, not beginning with AWS/"),
       weights: serverlessWeights.prefault({}),
+      sqs: EVENT_KEYS.sqs.prefault({}),
+      s3: EVENT_KEYS.s3.prefault({}),
     })
     .describe("a mapping");
 
@@ -129,6 +142,7 @@ export function configSchema(project: string, eventNames: readonly string[]) {
         .describe("the name of a class"),
       examples_filename: file.default("examples.yaml"),
       serverless: serverless(eventNames).prefault({}),
+      server: server.prefault({}),
     })
     .transform((config) => {
       const memory = config.serverless.memory ?? toMegabytes(config.resources.memory) ?? ONE_VCPU_MB;

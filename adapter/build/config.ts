@@ -11,13 +11,16 @@ import { secretVariable } from "../runtime/secrets.ts";
 import { configError, placeOf, type Problem, toProblems } from "./config-problems.ts";
 import { type Config, configSchema, toMegabytes } from "./config-schema.ts";
 import { checkEnvironment } from "./environment.ts";
-import { eventNames, weightsSchemes } from "./runtime-files.ts";
+import { EVENT_KEYS } from "./events-schema.ts";
+import { eventNames, type Target, weightsSchemes } from "./runtime-files.ts";
 import { type ConfiguredWeights, readWeights } from "./weights/config.ts";
 
 /** One project's config.yaml. */
 export interface LoadedConfig {
   /** Absolute. */
   readonly project: string;
+  /** What it was read for. */
+  readonly target: Target;
   readonly config: Config;
   readonly settings: Settings;
   /** Relative to the project, with "/": `model/model.ts`. */
@@ -31,7 +34,7 @@ export interface LoadedConfig {
  * Read and check config.yaml.
  * @throws CONFIG_NOT_FOUND; CONFIG_INVALID or CONFIG_UNKNOWN_KEY with every problem of the file in `issues`
  */
-export function readConfig(project: string): LoadedConfig {
+export function readConfig(project: string, target: Target = "lambda"): LoadedConfig {
   const root = resolve(project);
   const { document, lines } = parse(readText(root));
   const schema = configSchema(basename(root), eventNames());
@@ -40,7 +43,8 @@ export function readConfig(project: string): LoadedConfig {
   const weights = readWeights(isMapping(written) ? written : {}, root, weightsSchemes());
   const problems = [
     ...(result.success ? [] : toProblems(result.error, schema, written)),
-    ...crossChecks(result.success ? result.data : (written as Partial<Config>)),
+    ...crossChecks(result.success ? result.data : (written as Partial<Config>), target),
+    ...checkEventKeys(written),
     ...weights.problems,
   ];
   if (problems.length > 0 || !result.success) throw configError(problems, document, lines);
@@ -48,13 +52,14 @@ export function readConfig(project: string): LoadedConfig {
   const placed = (path: readonly PropertyKey[]) => placeOf(path, document, lines);
   return {
     project: root,
+    target,
     config,
-    settings: toSettings(config),
+    settings: toSettings(config, target),
     modelFile: join(config.model_module_dir, config.model_class_filename).replaceAll("\\", "/"),
     weights: weights.entries.map((entry, i) => ({ ...entry, place: placed(weights.paths[i] ?? []) })),
     warnings: [
       ...document.warnings.map((warning) => `config.yaml: ${warning.message}`),
-      ...cpuWarning(config),
+      ...(target === "lambda" ? cpuWarning(config) : []),
       ...weights.notes.map(({ path, sentence }) => `${placed(path)}: ${sentence}`),
     ],
   };
@@ -114,7 +119,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 /** Rules over more than one key. Run on an invalid config too, so that all problems are told at once. */
-function crossChecks(config: Partial<Config>): Problem[] {
+function crossChecks(config: Partial<Config>, target: Target): Problem[] {
   const problems: Problem[] = [
     ...checkEnvironment(config.environment_variables),
     ...checkSecretNames(config.secrets),
@@ -122,6 +127,11 @@ function crossChecks(config: Partial<Config>): Problem[] {
   const memory = toMegabytes(
     typeof config.resources?.memory === "string" ? config.resources.memory : undefined,
   );
+  if (target !== "lambda") return problems;
+  if (config.resources?.use_gpu === true) {
+    const sentence = "found true, allowed false: Lambda has no GPU; build with --target server.";
+    problems.push({ path: ["resources", "use_gpu"], sentence });
+  }
   if (memory !== undefined && config.resources !== undefined && (memory < 128 || memory > 10_240)) {
     const sentence = `found ${JSON.stringify(config.resources.memory)} (${memory} MB), allowed 128 to 10240 MB`;
     problems.push({ path: ["resources", "memory"], sentence });
@@ -146,6 +156,19 @@ function checkSecretNames(secrets: unknown): Problem[] {
   return problems;
 }
 
+/** What is written for a source that is not there would do nothing. */
+function checkEventKeys(written: unknown): Problem[] {
+  const serverless = isMapping(written) ? written["serverless"] : undefined;
+  if (!isMapping(serverless)) return [];
+  const events = Array.isArray(serverless["events"]) ? serverless["events"] : [];
+  return Object.keys(EVENT_KEYS)
+    .filter((name) => name in serverless && !events.includes(name))
+    .map((name) => ({
+      path: ["serverless", name],
+      sentence: `is for the event source ${name}, which serverless.events does not name; add it there`,
+    }));
+}
+
 /** Lambda has no CPU setting: a Truss config that asks for more cores than its memory brings should know. */
 function cpuWarning(config: Config): string[] {
   const { cpu } = config.resources;
@@ -156,11 +179,12 @@ function cpuWarning(config: Config): string[] {
   return [`resources.cpu: Lambda gives CPU by memory; ${cores} cores need serverless.memory: ${wanted}.`];
 }
 
-function toSettings(config: Config): Settings {
+function toSettings(config: Config, target: Target): Settings {
   return {
     modelName: config.model_name,
     className: config.model_class_name,
     predictConcurrency: config.runtime.predict_concurrency,
+    ...(target === "server" && { maxQueue: config.server.max_queue }),
     streamingReadTimeoutMs: config.runtime.streaming_read_timeout * 1000,
     loadTimeoutMs: config.runtime.load_timeout_seconds * 1000,
     secrets: config.secrets,

@@ -2,6 +2,7 @@
 // The cold start checks again, in fewer words, what only an instance can show.
 
 import { ColdframeError } from "../runtime/errors.ts";
+import { VENDOR_MEMBERS } from "../runtime/model-class.ts";
 
 /** A model's module, described by the child that loaded it. Kinds are in words: "a function", "an array". */
 export interface ModelShape {
@@ -25,7 +26,20 @@ export interface MemberShape {
 /** What the child calls a Standard Schema. */
 export const SCHEMA_KIND = "a Standard Schema";
 
-const METHODS = ["setupEnvironment", "load", "preprocess", "predict", "postprocess", "isHealthy", "unload"];
+/** The members that answer. One of them has to be there; each may yield, which streams. */
+const ANSWERING: readonly string[] = ["predict", ...VENDOR_MEMBERS];
+
+const METHODS = [
+  ...ANSWERING,
+  "setupEnvironment",
+  "load",
+  "preprocess",
+  "predictBatch",
+  "postprocess",
+  "isHealthy",
+  "metrics",
+  "unload",
+];
 
 /** @throws MODEL_NOT_EXPORTED, MODEL_NO_PREDICT, MODEL_INVALID */
 export function checkShape(shape: ModelShape, className: string, modelFile: string): void {
@@ -38,20 +52,20 @@ export function checkShape(shape: ModelShape, className: string, modelFile: stri
     }
   }
   const { methods, fields } = shape;
-  if (methods["predict"] === undefined && !fields.includes("predict")) {
+  if (!ANSWERING.some((name) => methods[name] !== undefined || fields.includes(name))) {
     const names = Object.keys(methods);
     const has = names.length === 0 ? "" : `, only ${names.join(", ")}`;
     throw new ColdframeError("MODEL_NO_PREDICT", `${modelFile}: the class has no predict method${has}.`, {
-      fix: "Add `predict(input, invocation)`; it may return a value or yield to stream.",
+      fix: `Add \`predict(input, invocation)\`, which may return a value or yield to stream; or one of ${VENDOR_MEMBERS.join(", ")} for the clients of OpenAI and Anthropic.`,
     });
   }
   for (const name of METHODS) {
     const member = methods[name];
     if (member === undefined) continue;
     if (member.kind !== "a function") throw invalid(modelFile, `${name} is ${member.kind}, not a method`);
-    if (member.isGenerator && name !== "predict") {
+    if (member.isGenerator && !ANSWERING.includes(name)) {
       throw invalid(modelFile, `${name} is a generator`, {
-        fix: "Only predict may yield; make it async and return.",
+        fix: "Only what answers a call may yield, such as predict; make it async and return.",
       });
     }
   }
@@ -60,6 +74,26 @@ export function checkShape(shape: ModelShape, className: string, modelFile: stri
       fix: "Move postprocess into predict, before each `yield`.",
     });
   }
+}
+
+/**
+ * Whether config.yaml and the model agree on `runtime.batch`.
+ * @returns a note on a predictBatch that is never called
+ * @throws MODEL_INVALID when there is none to call
+ */
+export function checkBatch(
+  { methods, fields }: ModelShape,
+  batches: boolean,
+  modelFile: string,
+): string | undefined {
+  const has = methods["predictBatch"] !== undefined || fields.includes("predictBatch");
+  if (batches && !has) {
+    throw invalid(modelFile, "config.yaml has runtime.batch, and the class no predictBatch method", {
+      fix: "Add `predictBatch(inputs, invocations)`, which returns one output for each input; or take runtime.batch away.",
+    });
+  }
+  if (batches || !has) return undefined;
+  return `${modelFile}: predictBatch is called only where config.yaml has runtime.batch.`;
 }
 
 function checkExport({ exports, kind }: ModelShape, className: string, modelFile: string): void {

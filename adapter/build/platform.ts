@@ -2,8 +2,15 @@
 // Sources: the naming of napi-rs, prebuildify and sharp; elf(5); Amazon Linux 2023 ships glibc 2.34.
 
 import { readFileSync, statSync } from "node:fs";
+import type { Target } from "./runtime-files.ts";
 
 export type Cpu = "x64" | "arm64";
+
+/** The machine that native code is chosen for. */
+export interface Machine {
+  readonly cpu: Cpu;
+  readonly target: Target;
+}
 
 /** Lambda's own: nodejs22.x and nodejs24.x run on Amazon Linux 2023. */
 export const LAMBDA_GLIBC_MINOR = 34;
@@ -82,10 +89,11 @@ export function isBindingName(name: string): boolean {
   return os.size > 0 && cpu.size > 0;
 }
 
-/** Whether nothing in the name speaks against Linux with glibc on `cpu`. */
-export function suits(name: string, cpu: Cpu): boolean {
+/** Whether nothing in the name speaks against Linux with glibc on this machine. */
+export function suits(name: string, { cpu, target }: Machine): boolean {
   const said = platformOf(name);
-  if (said.musl || words(name).some((word) => GPU.includes(word))) return false;
+  if (said.musl) return false;
+  if (target === "lambda" && words(name).some((word) => GPU.includes(word))) return false;
   return (said.os.size === 0 || said.os.has("linux")) && (said.cpu.size === 0 || said.cpu.has(cpu));
 }
 

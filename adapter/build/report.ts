@@ -5,6 +5,7 @@ import { type FileSize, megabytes } from "./artifact.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Inspection } from "./code-cache.ts";
 import type { LoadedConfig } from "./config.ts";
+import type { Target } from "./runtime-files.ts";
 import type { BuiltWeights } from "./weights/build.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 
@@ -12,7 +13,8 @@ import type { WeightsFact } from "./weights/facts.ts";
 const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
 
 export interface BuildReport {
-  /** Absolute: <outDir>/lambda. */
+  target: Target;
+  /** Absolute: <outDir>/<target>. */
   directory: string;
   zip?: { path: string; bytes: number };
   unzippedBytes: number;
@@ -40,17 +42,18 @@ export interface BuildReport {
 export function report(
   started: number,
   outDir: string,
-  { project, config, warnings }: LoadedConfig,
+  { project, target, config, warnings }: LoadedConfig,
   bundle: Bundle,
   inspection: Inspection,
   sizes: readonly FileSize[],
   weights: BuiltWeights & { readonly locked: boolean },
   zipBytes: number | undefined,
 ): Omit<BuildReport, "optimized"> {
-  const path = join(outDir, "lambda.zip");
+  const path = join(outDir, `${target}.zip`);
   const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
   return {
-    directory: join(outDir, "lambda"),
+    target,
+    directory: join(outDir, target),
     ...(zipBytes !== undefined && { zip: { path, bytes: zipBytes } }),
     unzippedBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
     bundleBytes: bundle.code.length,
@@ -72,6 +75,7 @@ export function report(
     inputs: [
       join(project, "config.yaml"),
       join(project, config.data_dir),
+      join(project, config.examples_filename),
       ...weights.inputs,
       ...bundle.inputs,
     ],

@@ -27,6 +27,14 @@ export function eventNames(): readonly string[] {
   return namesIn("events");
 }
 
+/** What `--target` may name: the files of runtime/targets/ that do not begin with "_". */
+export function targetNames(): readonly Target[] {
+  return namesIn("targets") as readonly Target[];
+}
+
+/** Where a build runs. */
+export type Target = "lambda" | "server";
+
 /** The legal schemes of a weights source: the files of runtime/weights/ that do not begin with "_". */
 export function weightsSchemes(): readonly string[] {
   return namesIn("weights");
@@ -40,10 +48,15 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** The version in our package.json. */
-export function coldframeVersion(): string {
+export const coldframeVersion = (): string => manifest().version;
+
+/** The packages that are installed with ours, unlike those that are the model's to install. */
+export const ownDependencies = (): readonly string[] => Object.keys(manifest().dependencies);
+
+function manifest(): { version: string; dependencies: Record<string, string> } {
   for (let folder = ADAPTER; ; folder = dirname(folder)) {
     const file = join(folder, "package.json");
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+    if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
     if (folder === dirname(folder)) throw new Error(`no package.json above ${ADAPTER}`);
   }
 }

@@ -5,40 +5,40 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat } from "node:fs/promis
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ColdframeError } from "../runtime/errors.ts";
+import type { Target } from "./runtime-files.ts";
 
 /** A swap takes milliseconds; a lock of this age was left by a build that was killed. */
 const LOCK_STALE_MS = 10_000;
 
-const STAGING = ".lambda-";
 const STAGING_STALE_MS = 3_600_000;
 
 /** An artifact in the making. */
 export interface Staging {
-  /** Absolute; becomes <outDir>/lambda. */
+  /** Absolute; becomes <outDir>/<target>. */
   readonly directory: string;
-  /** Absolute; becomes <outDir>/lambda.zip if it exists. */
+  /** Absolute; becomes <outDir>/<target>.zip if it exists. */
   readonly zip: string;
   /** Put it in place of the last artifact. A zip of the last one goes too: it would no longer match. */
   swapIn(): Promise<void>;
   discard(): Promise<void>;
 }
 
-/** @throws CONFIG_INVALID when <outDir>/lambda is someone else's folder */
-export async function stage(outDir: string): Promise<Staging> {
-  await refuseForeignFolder(join(outDir, "lambda"));
+/** @throws CONFIG_INVALID when <outDir>/<target> is someone else's folder */
+export async function stage(outDir: string, target: Target): Promise<Staging> {
+  await refuseForeignFolder(join(outDir, target));
   await mkdir(outDir, { recursive: true });
-  await removeAbandoned(outDir);
-  const root = await mkdtemp(join(outDir, STAGING));
-  const directory = join(root, "lambda");
-  const zip = join(root, "lambda.zip");
+  await removeAbandoned(outDir, `.${target}-`);
+  const root = await mkdtemp(join(outDir, `.${target}-`));
+  const directory = join(root, target);
+  const zip = join(root, `${target}.zip`);
   await mkdir(directory);
   const discard = () => rm(root, { recursive: true, force: true, maxRetries: 3 });
   const swapIn = async () => {
-    await withLock(join(outDir, ".lock-lambda"), async () => {
-      await rename(join(outDir, "lambda"), join(root, "last")).catch(ignoreMissing);
-      await rename(directory, join(outDir, "lambda"));
-      await rm(join(outDir, "lambda.zip"), { force: true });
-      await rename(zip, join(outDir, "lambda.zip")).catch(ignoreMissing);
+    await withLock(join(outDir, `.lock-${target}`), async () => {
+      await rename(join(outDir, target), join(root, "last")).catch(ignoreMissing);
+      await rename(directory, join(outDir, target));
+      await rm(join(outDir, `${target}.zip`), { force: true });
+      await rename(zip, join(outDir, `${target}.zip`)).catch(ignoreMissing);
     });
     await discard();
   };
@@ -46,9 +46,9 @@ export async function stage(outDir: string): Promise<Staging> {
 }
 
 /** What builds left that were killed. */
-async function removeAbandoned(outDir: string): Promise<void> {
+async function removeAbandoned(outDir: string, prefix: string): Promise<void> {
   for (const name of await readdir(outDir)) {
-    if (!name.startsWith(STAGING)) continue;
+    if (!name.startsWith(prefix)) continue;
     const age = await ageMs(join(outDir, name));
     if (age > STAGING_STALE_MS) await rm(join(outDir, name), { recursive: true, force: true });
   }

@@ -64,7 +64,6 @@ export const TRUSS_KEYS: ReadonlyMap<string, string> = new Map([
     "remove it; Lambda replaces an environment whose load fails, see load_timeout_seconds.",
   ],
   ["runtime.num_workers", "remove it; Lambda runs one process per environment, see predict_concurrency."],
-  ["runtime.enable_tracing_data", "remove it; switch on AWS X-Ray for the function instead."],
   ["runtime.oidc", "remove it; the function's IAM role signs its calls to AWS."],
   ["runtime.remote_ssh", "remove it; Lambda allows no login, so debug with `coldframe dev`."],
   ["runtime.egress_restrictions", "remove it; put the function in a VPC with a security group instead."],

@@ -86,7 +86,7 @@ export async function startLocalLambda(options: LocalLambdaOptions): Promise<Loc
     timeoutMs: (options.timeoutSeconds ?? deployment.timeout_seconds ?? TIMEOUT_SECONDS) * 1000,
     initTimeoutMs: options.initTimeoutMs ?? INIT_LIMIT_MS,
     freeze: options.freeze ?? true,
-    variables: { ...deployment.environment, ...options.environment },
+    variables: { ...loggingVariables(deployment), ...deployment.environment, ...options.environment },
     onLog: options.onLog ?? (() => {}),
     onExchange: options.onExchange,
   });
@@ -137,6 +137,16 @@ interface Deployment {
   readonly timeout_seconds?: number;
   readonly memory_mb?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly logging?: { readonly log_format: string; readonly application_log_level: string };
+}
+
+/** What Lambda makes of a function's LoggingConfig. */
+function loggingVariables({ logging }: Deployment): Record<string, string> {
+  if (!logging) return {};
+  return {
+    AWS_LAMBDA_LOG_FORMAT: logging.log_format,
+    AWS_LAMBDA_LOG_LEVEL: logging.application_log_level,
+  };
 }
 
 function readDeployment(folder: string): Deployment {

@@ -1,6 +1,8 @@
 // What reaches bundle.cjs, what a bundle that fails says, and how large the adapter may be.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { createBundler } from "../../adapter/build/bundle.ts";
 import { build } from "../../adapter/build/build.ts";
@@ -8,6 +10,7 @@ import { readConfig } from "../../adapter/build/config.ts";
 import { writeEntry } from "../../adapter/build/entry.ts";
 import { adapterFile } from "../../adapter/build/runtime-files.ts";
 import { adapterShare, total } from "../../bench/_adapter-share.ts";
+import { resultOf, start } from "../local/_lambda.ts";
 import { type Files, makeProject, PLAIN_MODEL, refusal, withPackages } from "./_project.ts";
 
 async function bundle(project: string) {
@@ -139,6 +142,55 @@ test("the adapter's share stays within its limit", async () => {
   assert.ok(bytes > 5000 && bytes <= ADAPTER_LIMIT_BYTES, `${bytes} bytes`);
   for (const unused of ["events/direct", "targets/_records"])
     assert.ok(!share.has(`adapter/runtime/${unused}.ts`), unused);
+});
+
+describe("what makes JSON Schemas of schemas", () => {
+  const models = {
+    zod: {
+      imports: 'import { z } from "zod";',
+      schema: 'z.object({ n: z.number().default(3).describe("how many"), s: z.string().min(2) })',
+      file: /^json-schema-zod-\d.*\.cjs$/,
+      // In every converter of the two libraries, and in nothing else of theirs.
+      sentence: "cannot be represented in JSON Schema",
+    },
+    valibot: {
+      imports:
+        'import * as v from "valibot";\nimport { toStandardJsonSchema } from "@valibot/to-json-schema";',
+      schema:
+        "toStandardJsonSchema(v.object({ n: v.optional(v.number(), 3), s: v.pipe(v.string(), v.minLength(2)) }))",
+      file: /^json-schema-valibot-to-json-schema-\d.*\.cjs$/,
+      sentence: "cannot be converted to JSON Schema",
+    },
+  };
+
+  for (const [library, { imports, schema, file, sentence }] of Object.entries(models)) {
+    const model = (more = "") =>
+      `${imports}\nexport default class Model { static input = ${schema}; predict(input) { return ${more || "input"}; } }\n`;
+    const made = async (source: string) => {
+      const project = withPackages(makeProject({ "model/model.ts": source }));
+      const { directory, warnings } = await build({ project, zip: false, codeCache: false });
+      return { directory, warnings, read: (name: string) => readFileSync(join(directory, name), "utf8") };
+    };
+
+    test(`of ${library} is a file of its own, not in the bundle, and the documents have all it says`, async () => {
+      const { directory, read, warnings } = await made(model());
+      assert.deepEqual(warnings, []);
+      const [converter = "", ...others] = readdirSync(directory).filter((name) => file.test(name));
+      assert.ok(read(converter).includes(sentence) && others.length === 0);
+      assert.doesNotMatch(read("bundle.cjs"), new RegExp(`${sentence}|json-schema\\.org`));
+      const { properties, required } = JSON.parse(read("schema.json")).input_schema;
+      assert.deepEqual([properties.n.default, properties.s.minLength, required], [3, 2, ["s"]]);
+    });
+
+    test(`of ${library} is there for a model that asks for it`, async (t) => {
+      const { directory } = await made(
+        model('Model.input["~standard"].jsonSchema.input({ target: "draft-2020-12" }).properties'),
+      );
+      const lambda = await start(t, "index.buffered", { artifact: directory });
+      const said = resultOf(await lambda.invoke({ s: "ab" })) as Record<string, unknown>;
+      assert.deepEqual(said["s"], { type: "string", minLength: 2 });
+    });
+  }
 });
 
 test("of zod, a bundle holds what its schemas use, however zod is imported", async () => {

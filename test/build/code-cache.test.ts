@@ -119,11 +119,15 @@ describe("loading the model", () => {
     });
   }
 
-  test("lets through a predict that is a field", async () => {
-    assert.deepEqual(
-      (await quickly("export default class Model { predict = async () => 1; }\n")).warnings,
-      [],
-    );
+  test("lets through a predict that is a field, and what answers a vendor's clients in its place", async () => {
+    for (const member of [
+      "predict = async () => 1;",
+      "async *chatCompletions() {}",
+      "embeddings() {}",
+      "messages = async () => 1;",
+    ]) {
+      assert.deepEqual((await quickly(`export default class Model { ${member} }\n`)).warnings, []);
+    }
   });
 
   test("warns of what the top level throws, with its place, and keeps the cache", async () => {

@@ -18,7 +18,7 @@ function read(text: string) {
 
 const EVENTS = eventNames();
 const TOP =
-  "model_name, description, model_metadata, environment_variables, secrets, data_dir, weights, external_data, model_cache, resources, runtime, model_module_dir, model_class_filename, model_class_name, examples_filename, serverless";
+  "model_name, description, model_metadata, environment_variables, secrets, data_dir, weights, external_data, model_cache, resources, runtime, model_module_dir, model_class_filename, model_class_name, examples_filename, serverless, server";
 
 describe("a refusal", () => {
   const cases: [name: string, yaml: string, code: string, message: string][] = [
@@ -74,7 +74,7 @@ describe("a refusal", () => {
       "a misspelt key",
       "serverless:\n  memroy: 512",
       "CONFIG_UNKNOWN_KEY",
-      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url, metrics_namespace, weights.",
+      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url, metrics_namespace, weights, sqs, s3.",
     ],
     [
       "a key of another section",
@@ -98,7 +98,7 @@ describe("a refusal", () => {
       "a GPU",
       "resources:\n  use_gpu: true",
       "CONFIG_INVALID",
-      "config.yaml:2: resources.use_gpu: found true, allowed false: Lambda has no GPU",
+      "config.yaml:2: resources.use_gpu: found true, allowed false: Lambda has no GPU; build with --target server.",
     ],
     [
       "memory by Truss's name",
@@ -225,6 +225,8 @@ describe("an accepted config", () => {
       events: ["function-url", "direct"],
       url: { auth: "iam", invoke_mode: "response_stream" },
       weights: { verify: "auto", verify_warm: "stat", connections: "auto", lock: true },
+      sqs: {},
+      s3: { input: "bytes", max_megabytes: 100 },
     });
     assert.deepEqual(settings, {
       modelName: config.model_name,

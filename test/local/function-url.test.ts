@@ -90,8 +90,8 @@ test("a request becomes a payload 2.0 event", async (t) => {
 
 test("a body is text or base64 by its content type, and absent when empty", async (t) => {
   const { url } = await serve(t, "wire.urlEcho");
-  const eventOf = async (type: string | undefined, body: string | Uint8Array<ArrayBuffer>) => {
-    const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+  const eventOf = async (type: string | undefined, body: string | Uint8Array<ArrayBuffer>, more = {}) => {
+    const headers: Record<string, string> = { ...(type !== undefined && { "content-type": type }), ...more };
     const response = await fetch(url, { method: "POST", headers, body });
     return (await response.json()) as FunctionUrlEvent;
   };
@@ -111,6 +111,10 @@ test("a body is text or base64 by its content type, and absent when empty", asyn
     const { body, isBase64Encoded } = await eventOf(type, bytes);
     assert.deepEqual([body, isBase64Encoded], ["AP+A", true], type);
   }
+  const packed = await eventOf("application/json", new Uint8Array([0, 255, 128]), {
+    "content-encoding": "gzip",
+  });
+  assert.deepEqual([packed.body, packed.isBase64Encoded], ["AP+A", true], "compressed JSON is no text");
   const get = (await (await fetch(url)).json()) as FunctionUrlEvent;
   assert.deepEqual([get.rawPath, get.rawQueryString, get.isBase64Encoded], ["/", "", false]);
   for (const key of ["body", "cookies", "queryStringParameters"]) assert.ok(!(key in get), key);

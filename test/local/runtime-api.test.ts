@@ -246,6 +246,33 @@ for (const { client, skip } of CLIENTS) {
       assert.equal((await streamed.completion)?.errorType, "Runtime.ExitError");
     });
 
+    test("in the JSON format console lines are JSON, with errors as fields, and have a level", async (t) => {
+      const environment = { AWS_LAMBDA_LOG_FORMAT: "JSON", AWS_LAMBDA_LOG_LEVEL: "INFO" };
+      const lambda = await start(t, "wire.logsInJson", { client, environment });
+      await lambda.invoke({}, { requestId: "an-id" });
+      await sleep(20);
+      const lines = lambda.lines.map((line): Record<string, unknown> => {
+        const { timestamp, stackTrace, ...rest } = JSON.parse(line) as Record<string, unknown>;
+        assert.match(String(timestamp), /^[\d-]+T[\d:.]+Z$/);
+        return { ...rest, ...(stackTrace !== undefined && { frames: (stackTrace as string[]).length > 1 }) };
+      });
+      const id = { requestId: "an-id" };
+      const failed = { errorType: "TypeError", errorMessage: "no", frames: true };
+      assert.deepEqual(lines, [
+        { level: "INFO", requestId: "-", message: "loaded" },
+        { level: "INFO", ...id, message: "text" },
+        { level: "INFO", ...id, message: { an: "object" } },
+        { level: "WARN", ...id, message: "two 2" },
+        { level: "ERROR", ...id, message: lines[4]?.["message"], ...failed },
+        { level: "ERROR", ...id, message: lines[5]?.["message"] },
+        { level: "INFO", ...id, message: lines[6]?.["message"] },
+      ]);
+      assert.match(String(lines[4]?.["message"]), /^failed TypeError: no\n/);
+      const { code, errorType } = lines[5]?.["message"] as Record<string, string>;
+      assert.deepEqual([errorType, code], ["RangeError", "MINE"]);
+      assert.match(String(lines[6]?.["message"]), /Circular/);
+    });
+
     test("console lines are tab separated, breaks as carriage returns; stdout and stderr pass through", async (t) => {
       const lambda = await start(t, "wire.logs", { client });
       await lambda.invoke({}, { requestId: "an-id" });
