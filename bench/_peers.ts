@@ -1,7 +1,7 @@
 // Builds what is measured: our own model through our own build, every peer with esbuild's defaults.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
@@ -18,7 +18,9 @@ export function scratchFolder(): string {
 }
 
 function installPeers(): void {
-  if (existsSync(join(here, "node_modules"))) return;
+  const changedAt = (file: string) => statSync(join(here, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  // npm writes this file last: packages that an older lock named are not all of them.
+  if (changedAt("node_modules/.package-lock.json") >= changedAt("package-lock.json")) return;
   console.error("Installing what Coldframe is measured against ...");
   execFileSync("npm", ["ci", "--prefix", here, "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
 }

@@ -13,9 +13,10 @@ export interface Result {
 
 export interface Bar {
   readonly says: string;
-  /** At most `limit`. */
+  /** At most `limit`, unless `atLeast`. */
   readonly value: number;
   readonly limit: number;
+  readonly atLeast?: true;
 }
 
 const here = import.meta.dirname;
@@ -33,10 +34,10 @@ const { figures, bars, notes } = await run();
 
 const width = Math.max(...Object.keys(figures).map((key) => key.length));
 for (const [key, value] of Object.entries(figures)) console.error(`${key.padEnd(width)}  ${format(value)}`);
-for (const { says, value, limit } of bars) {
-  console.error(
-    `${value <= limit ? "met   " : "MISSED"}  ${says}: ${format(value)} (at most ${format(limit)})`,
-  );
+for (const { says, value, limit, atLeast = false } of bars) {
+  const met = atLeast ? value >= limit : value <= limit;
+  const bound = atLeast ? "at least" : "at most";
+  console.error(`${met ? "met   " : "MISSED"}  ${says}: ${format(value)} (${bound} ${format(limit)})`);
 }
 for (const note of notes) console.error(note);
 if (flags.includes("--json")) console.log(JSON.stringify({ name, figures }));
