@@ -18,6 +18,7 @@ async function callAll(round: Round): Promise<Answers> {
   const times: number[] = [];
   const firstChunks: number[] = [];
   let failures = 0;
+  let firstFailure: string | undefined;
   let next = 0;
   const cpuBefore = process.cpuUsage();
   const from = performance.now();
@@ -30,7 +31,10 @@ async function callAll(round: Round): Promise<Answers> {
       const sent = performance.now();
       socket.write(requests[next++ % requests.length] as Buffer);
       const answer = await read();
-      if (answer?.status !== 200) failures++;
+      if (answer?.status !== 200) {
+        failures++;
+        firstFailure ??= answer ? `status ${answer.status}` : "the connection ended";
+      }
       if (answer === undefined) break;
       times.push(performance.now() - sent);
       firstChunks.push(answer.firstChunkAt - sent);
@@ -47,6 +51,7 @@ async function callAll(round: Round): Promise<Answers> {
     times: sorted(times),
     firstChunks: sorted(firstChunks),
     failures,
+    firstFailure,
     cpuShare: (user + system) / 1e6 / seconds,
   };
 }

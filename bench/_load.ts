@@ -27,6 +27,8 @@ export interface Answers {
   readonly firstChunks: readonly number[];
   /** Answers with another status than 200, and connections that ended. */
   readonly failures: number;
+  /** What the first of them was. */
+  readonly firstFailure: string | undefined;
   /** What the callers' process took of one core: near 1, it is the callers who are measured. */
   readonly cpuShare: number;
 }

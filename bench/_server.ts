@@ -37,7 +37,9 @@ export async function startServer(
     env: { PATH: process.env["PATH"], PORT: "0", COLDFRAME_HOST: "127.0.0.1", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.on("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.on("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   let port = 0;
   for await (const text of createInterface({ input: child.stdout })) {
     const line = JSON.parse(text) as { message: string; port?: number };

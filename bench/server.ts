@@ -54,7 +54,8 @@ export async function run(): Promise<Result> {
       connections,
       milliseconds: ms,
     });
-    if (answers.failures > 0) throw new Error(`${name}: ${answers.failures} calls failed`);
+    const { failures, firstFailure } = answers;
+    if (failures > 0) throw new Error(`${name}: ${failures} calls failed, the first with ${firstFailure}`);
     return answers;
   }
 

@@ -20,6 +20,7 @@ export function encodeJson(value: unknown): string {
 
 /** Bytes as a `Buffer` over the same memory. */
 export function toBuffer(bytes: ArrayBufferView | ArrayBuffer): Buffer {
+  if (bytes instanceof Buffer) return bytes;
   // An ArrayBuffer has none: it is its own.
   const { buffer = bytes, byteOffset, byteLength } = bytes as ArrayBufferView;
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);

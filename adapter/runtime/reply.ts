@@ -40,7 +40,8 @@ export async function outputReply(
   late?: () => Late,
 ): Promise<Reply> {
   if ("response" in output) return responseReply(output.response, output.body);
-  const speaksMsgpack = /msgpack/i.test(`${headers["accept"]} ${headers["content-type"]}`);
+  const { accept = "", "content-type": sent = "" } = headers;
+  const speaksMsgpack = /msgpack/i.test(accept) || /msgpack/i.test(sent);
   const packed = speaksMsgpack ? late?.().msgpackFraming(headers, "stream" in output) : undefined;
   if ("stream" in output) return streamReply(output.stream, headers, requestId, packed);
   const { value } = output;

@@ -50,15 +50,18 @@ export class Stopwatch implements Observation {
     }
     try {
       const result = run();
-      if (isThenable(result)) {
-        const settle = () => this.#settle(name, from);
-        result.then(settle, settle);
-      } else this.#settle(name, from);
+      if (isThenable(result)) this.#settleWith(result, name, from);
+      else this.#settle(name, from);
       return result;
     } catch (error) {
       this.#settle(name, from);
       throw error;
     }
+  }
+
+  #settleWith(promise: PromiseLike<unknown>, name: Step, from: number): void {
+    const settle = () => this.#settle(name, from);
+    promise.then(settle, settle);
   }
 
   #settle(name: Step, from: number): void {

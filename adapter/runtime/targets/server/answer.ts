@@ -26,13 +26,18 @@ export interface Leave {
   readonly silenceMs: number;
 }
 
-/** Write one whole answer. @throws what a stream throws, after its reader was told; the connection is broken off then */
-export async function writeReply(
+/**
+ * Write one whole answer.
+ * @returns nothing where nothing has to be waited for. Rejects with what a stream throws, after its reader was told; the
+ * connection is broken off then
+ * @throws what Node says of headers that HTTP does not know
+ */
+export function writeReply(
   response: ServerResponse,
   { status, headers, cookies, body, errorFrame }: Reply,
   { cancellation, isUnread, closes, silenceMs }: Leave,
-): Promise<void> {
-  if (response.destroyed) return;
+): Promise<void> | undefined {
+  if (response.destroyed) return undefined;
   if (closes || isUnread) headers["connection"] = "close";
   const head: OutgoingHttpHeaders = headers;
   if (cookies?.length) head["set-cookie"] = [...cookies];
@@ -50,6 +55,7 @@ export async function writeReply(
   response.end(body);
   // A reader that takes nothing would keep the answer in memory for as long as it likes.
   if (response.writableLength > 0) response.socket?.setTimeout(silenceMs);
+  return undefined;
 }
 
 // Closed at once, the connection would be reset by what still arrives, and the caller might never read its answer.

@@ -2,7 +2,7 @@
 // and nothing is copied that Node has made already.
 
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Call, Cancellation, type Origin, type Reply } from "../../call.ts";
 import type { Artifact, Observer } from "../../contracts.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -44,8 +44,19 @@ export interface Exchanges {
 /** What a gateway may have named the request; anything else gets a name of ours. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
+/** A name of ours is a UUID whose last twelve digits count: one made anew is most of what it costs to read a head. */
+const OWN_ID = randomUUID().slice(0, -12);
+const FIRST_OWN = 10 ** 11;
+
 /** The origin of calls, in `invocation.source` and in metrics. */
 const SOURCE = "http";
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: RequestBody;
+  readonly call: Call;
+}
 
 /** Answer requests over a table of routes. */
 export function createExchanges(options: ExchangeOptions): Exchanges {
@@ -58,6 +69,7 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
     readerSilenceMs: silenceMs = READER_SILENCE_MS,
   } = options;
   const callers = new Callers();
+  let ownIds = FIRST_OWN;
 
   const tooLate = () =>
     new ColdframeError(
@@ -65,17 +77,16 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
       `the answer took over ${timeoutMs / 1000} s: raise server.request_timeout_seconds.`,
     );
 
-  const onRequest: OnRequest = async (request, response, expectsContinue) => {
+  const onRequest: OnRequest = (request, response, expectsContinue) => {
     const facts = readFacts?.(request.headers);
     const ownDeadline = timeoutMs ? Date.now() + timeoutMs : Number.POSITIVE_INFINITY;
     const deadline = Math.min(ownDeadline, facts?.deadline ?? Number.POSITIVE_INFINITY);
     // Whoever ends the call first says why.
     const platforms = deadline < ownDeadline ? facts?.cancellation : undefined;
     const cancellation = platforms ?? new Cancellation(timeoutMs && ownDeadline, tooLate);
-    const { socket } = request;
-    callers.begin(socket, cancellation);
+    callers.begin(request.socket, cancellation);
     const named = request.headers["x-request-id"] as string | undefined;
-    const id = facts?.id ?? (named && REQUEST_ID.test(named) ? named : randomUUID());
+    const id = facts?.id ?? (named && REQUEST_ID.test(named) ? named : `${OWN_ID}${ownIds++}`);
     const origin: { -readonly [K in keyof Origin]: Origin[K] } = {
       id,
       source: SOURCE,
@@ -87,36 +98,43 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
     };
     const body = requestBody(request, response, cancellation, options.body, expectsContinue);
     const call = toCall(request, origin, body, options.body.maxBytes);
-    const observation = observer?.begin(origin, call);
-    origin.observation = observation;
-    async function leave(answer: Reply, closes: boolean): Promise<void> {
-      // The rest of a small body that nobody wanted is in the packet that is being parsed.
-      if (body.isComing()) await new Promise(setImmediate);
-      observation?.answered(answer.status);
-      await writeReply(response, answer, { cancellation, isUnread: body.isComing(), closes, silenceMs });
-    }
+    origin.observation = observer?.begin(origin, call);
+    void inCall(origin, () => answer({ request, response, body, call }));
+  };
 
+  // One asynchronous function, for each has a promise and a stack of its own.
+  async function answer(exchange: Exchange): Promise<void> {
+    const { request, response, body, call } = exchange;
+    const { origin } = call;
     let reply: Reply | undefined;
-    async function answer(): Promise<void> {
+    try {
       reply = hasHost(request)
         ? compressed(await route(call), call, artifact.late)
         : failedReply(noHost(), origin, artifact);
-      await leave(reply, options.closes());
-    }
-
-    try {
-      await inCall(origin, answer);
+      if (body.isComing()) await parsed();
+      await leave(exchange, reply, options.closes());
     } catch (thrown) {
       const failed = reply?.failed?.(thrown) ?? failedReply(thrown, origin, artifact);
+      if (body.isComing()) await parsed();
       // What the model answered cannot be sent, such as a header that HTTP does not know.
-      if (!response.headersSent) await leave(failed, true);
+      if (!response.headersSent) await leave(exchange, failed, true);
     } finally {
-      observation?.end();
-      cancellation.end();
-      callers.end(socket, cancellation);
+      origin.observation?.end();
+      origin.cancellation.end();
+      callers.end(request.socket, origin.cancellation);
       exchanges.onEnd();
     }
-  };
+  }
+
+  function leave(
+    { response, body, call }: Exchange,
+    reply: Reply,
+    closes: boolean,
+  ): Promise<void> | undefined {
+    const { cancellation, observation } = call.origin;
+    observation?.answered(reply.status);
+    return writeReply(response, reply, { cancellation, isUnread: body.isComing(), closes, silenceMs });
+  }
 
   const exchanges: Exchanges = { onRequest, callers, onEnd: () => {} };
   return exchanges;
@@ -146,6 +164,9 @@ function toCall(
 }
 
 const SLASH = 0x2f;
+
+/** The rest of a small body that nobody wanted is in the packet that is being parsed. */
+const parsed = (): Promise<void> => new Promise(setImmediate);
 
 const hasHost = ({ headers, httpVersion }: IncomingMessage): boolean =>
   headers.host !== undefined || httpVersion === "1.0";
