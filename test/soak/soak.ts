@@ -1,4 +1,4 @@
-// `npm run soak [-- --calls 200000] [--seed 1]`: mixed calls against the server target, and one in twenty against the
+// `npm run soak [-- --calls 200000] [--seed 1]`: mixed calls against the server target, and one in five against the
 // Lambda function behind a local function URL. Prints a line for each tenth, then what every call came to; fails when
 // memory or descriptors grow, when a call comes to something else than it has to, or when the server counted others.
 
@@ -22,7 +22,7 @@ import { CONCURRENCY, MAX_QUEUE, PROJECT } from "./_model.ts";
 
 const TENTHS = 10;
 /** One in so many calls goes through the Lambda function. */
-const LAMBDA_PART = 20;
+const LAMBDA_PART = 5;
 const CALLERS = 16;
 /** One environment answers one call at a time. */
 const LAMBDA_CALLERS = 2;
