@@ -6,9 +6,6 @@ import { toColdframeError } from "../errors.ts";
 import type { Api } from "./traces.ts";
 import { watched } from "./watched-items.ts";
 
-/** A call that found a free slot waited for nothing that anybody wants to see. */
-const MIN_QUEUE_MS = 1;
-
 /** What GenAI's conventions call the members of the vendors' routes. */
 const OPERATIONS: Readonly<Partial<Record<Step, string>>> = {
   chatCompletions: "chat",
@@ -37,9 +34,14 @@ export function createSteps(
 
   function queued<T>(run: () => T): T {
     const startTime = new Date();
+    // A free slot is taken within this turn of the event loop: a wait that nobody wants to see.
+    let hasWaited = false;
+    const turn = setImmediate(() => {
+      hasWaited = true;
+    });
     const settle = () => {
-      if (Date.now() - startTime.getTime() < MIN_QUEUE_MS) return;
-      tracer.startSpan("queue", { startTime }, around).end();
+      clearImmediate(turn);
+      if (hasWaited) tracer.startSpan("queue", { startTime }, around).end();
     };
     const result = context.with(around, run);
     if (isThenable(result)) result.then(settle, settle);
