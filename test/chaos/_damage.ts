@@ -17,7 +17,10 @@ const WAYS = {
   strip(file: string, next: Random) {
     if (!file.endsWith(".ready")) return;
     const record = readJson(file);
-    delete record[pick(next, Object.keys(record))];
+    const names = Object.keys(record);
+    // All of it may be gone already.
+    if (names.length === 0) return;
+    delete record[pick(next, names)];
     writeFileSync(file, JSON.stringify(record));
   },
 } as const;
