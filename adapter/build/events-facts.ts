@@ -2,6 +2,7 @@
 // and the settings of the mapping without which messages would be lost.
 // Source: docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html, list_amazons3.html.
 
+import { queueArn, readQueueUrl } from "../runtime/aws/queue-url.ts";
 import type { Config } from "./config-schema.ts";
 
 /** One statement of the function's role. */
@@ -35,7 +36,7 @@ export type SqsResults =
 const RESULTS_VARIABLE = "COLDFRAME_SQS_RESULTS";
 
 /** What Lambda does with the function's role to read a queue. */
-const CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+export const CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
 /** The facts of those sources that have any. */
 export function eventFacts({ events, sqs, s3 }: Config["serverless"]): EventFacts {
@@ -62,23 +63,16 @@ export function eventFacts({ events, sqs, s3 }: Config["serverless"]): EventFact
 function readResults(place: string): SqsResults {
   const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)\/(.*)$/.exec(place) ?? [];
   if (bucket !== undefined) return { bucket, prefix, variable: RESULTS_VARIABLE };
-  const url = new URL(place);
-  const [, account, name] = url.pathname.split("/");
-  const region = /(?:^|\.)sqs(?:-fips)?\.([a-z]{2,}-[a-z0-9-]+)\./.exec(url.hostname)?.[1] ?? "*";
   return {
     queue_url: place,
-    queue_arn: `arn:${partitionOf(url.hostname, region)}:sqs:${region}:${account}:${name}`,
+    queue_arn: queueArn(readQueueUrl(new URL(place)), "*"),
     variable: RESULTS_VARIABLE,
   };
 }
 
 function permissionOf(results: SqsResults): Permission {
   if ("queue_arn" in results) return { actions: ["sqs:SendMessage"], resources: [results.queue_arn] };
-  // A bucket's name does not tell its partition: outside of `aws`, a template writes it from bucket and prefix.
-  return { actions: ["s3:PutObject"], resources: [`arn:aws:s3:::${results.bucket}/${results.prefix}*`] };
-}
-
-function partitionOf(host: string, region: string): string {
-  if (host.endsWith(".cn")) return "aws-cn";
-  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+  // A bucket's name does not tell its partition.
+  const objects = `arn:\${AWS::Partition}:s3:::${results.bucket}/${results.prefix}*`;
+  return { actions: ["s3:PutObject"], resources: [objects] };
 }

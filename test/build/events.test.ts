@@ -94,10 +94,19 @@ test("deployment.json has what a template has to grant and to set", async () => 
     },
   });
   const factsOf = (serverless: string) => eventFacts(read(serverless).config.serverless);
+  for (const [host, arn] of [
+    ["sqs.cn-north-1.amazonaws.com.cn", "arn:aws-cn:sqs:cn-north-1:111122223333:results"],
+    ["us-gov-west-1.queue.amazonaws.com", "arn:aws-us-gov:sqs:us-gov-west-1:111122223333:results"],
+    ["sqs.internal:4566", "arn:aws:sqs:*:111122223333:results"],
+  ]) {
+    const place = `https://${host}/111122223333/results`;
+    const { sqs } = factsOf(`  events: [sqs]\n  sqs: { results: "${place}" }\n`);
+    assert.deepEqual(sqs?.permissions[1]?.resources, [arn]);
+  }
   const facts = factsOf('  events: [sqs, s3]\n  sqs: { results: "s3://bucket/out/" }\n');
   assert.deepEqual(facts.sqs?.permissions[1], {
     actions: ["s3:PutObject"],
-    resources: ["arn:aws:s3:::bucket/out/*"],
+    resources: ["arn:${AWS::Partition}:s3:::bucket/out/*"],
   });
   assert.deepEqual(facts.s3, {
     input: "bytes",

@@ -6,7 +6,8 @@ import { ColdframeError, type ErrorCode } from "../errors.ts";
 import type { WeightsEntry } from "../weights/_contracts.ts";
 import { endpointOf, isRegion, toRequest } from "../weights/sources/s3-address.ts";
 import { regionOf } from "./credentials.ts";
-import { allow, type AwsAnswer, createExchange, partitionOf, refusedKey } from "./signed-exchange.ts";
+import { partitionOf } from "./partition.ts";
+import { allow, type AwsAnswer, createExchange, refusedKey } from "./signed-exchange.ts";
 
 export interface ObjectName {
   readonly bucket: string;

@@ -2,41 +2,21 @@
 // wrong signature quotes the session token. Taken from them are only names: who was refused, what, and the key.
 
 import { ColdframeError } from "../errors.ts";
+import { partitionOf } from "./partition.ts";
 import type { StoredSecret } from "./secret-store.ts";
+import { allow, type AwsAnswer, keyIn, withoutStop } from "./signed-exchange.ts";
 
 const SERVICES = { secretsmanager: "Secrets Manager", ssm: "SSM" } as const;
 
-/** An answer of AWS that is not the secret. */
-export class AwsRefusal {
-  readonly status: number;
-  /** As in the references: `AccessDeniedException`; "" when there is none. */
-  readonly code: string;
-  /** Not to be shown. */
-  readonly message: string;
-
-  constructor(status: number, type: string | string[] | undefined, body: string) {
-    let fields: Record<string, unknown> = {};
-    try {
-      fields = (JSON.parse(body) as typeof fields) ?? {};
-    } catch {}
-    const message = fields["message"] ?? fields["Message"];
-    // `com.amazonaws.secretsmanager#ResourceNotFoundException` in the body, with a link behind it in the header.
-    const name = String(fields["__type"] ?? type ?? "").replace(/^.*#/, "");
-    this.status = status;
-    this.code = /^\w{1,80}/.exec(name)?.[0] ?? "";
-    this.message = typeof message === "string" ? message : "";
-  }
-}
-
-/** What an answer means. */
-export function explain(secret: StoredSecret, region: string, refusal: AwsRefusal): ColdframeError {
+/** What an answer means that is not the secret. */
+export function explain(secret: StoredSecret, region: string, refusal: AwsAnswer): ColdframeError {
   const { code, status } = refusal;
   const service = SERVICES[secret.service];
   const answered = `${service} answered ${status}${code === "" ? "" : ` ${code}`}`;
   if (needsKey(refusal)) {
-    const key = /arn:[\w-]+:kms:[\w-]+:\d+:(?:key|alias)\/[\w/-]+/.exec(refusal.message)?.[0];
     const on =
-      key ?? `${arnPrefix("kms", region, accountOf(secret, refusal))}:key/<the key it is encrypted with>`;
+      keyIn(refusal) ??
+      `${arnPrefix("kms", region, accountOf(secret, refusal))}:key/<the key it is encrypted with>`;
     return unreadable(secret, `${answered}: the key may not be used`, allow("kms:Decrypt", on, refusal));
   }
   if (/AccessDenied|NotAuthorized/.test(code)) {
@@ -63,35 +43,13 @@ export function explain(secret: StoredSecret, region: string, refusal: AwsRefusa
   return unreadable(secret, answered, "Look it up under that name in AWS's reference of the service.");
 }
 
-export function unreachable(secret: StoredSecret, region: string, url: URL, cause: unknown): ColdframeError {
-  const error = cause as NodeJS.ErrnoException;
-  const timeout = error.name === "TimeoutError" || error.name === "AbortError";
-  const why = timeout ? "it did not answer in time" : (error.code ?? error.message);
-  return unreadable(
-    secret,
-    `cannot reach ${url.host}: ${why}`,
-    `In a VPC the function needs a NAT gateway or an interface endpoint com.amazonaws.${region}.${secret.service}.`,
-  );
-}
-
 export const noRegion = (secret: StoredSecret): ColdframeError =>
   unreadable(secret, "no region is known to look for it in", "Set AWS_REGION, or name it by its ARN.");
 
-export const noCredentials = (secret: StoredSecret, absence: string | undefined): ColdframeError =>
-  unreadable(
-    secret,
-    `there are no AWS credentials here${absence === undefined ? "" : ` (${absence.replace(/\.$/, "")})`}`,
-    "Give this process a role or credentials, for example with `aws sso login`.",
-  );
-
-/** Not with the error as the cause: the SDK's own hold the requests it sent. */
-export const withoutCredentials = (secret: StoredSecret, error: unknown): ColdframeError => {
+/** AWS was not asked, or did not answer. Not with the error as the cause: the SDK's own hold the requests it sent. */
+export const unanswered = (secret: StoredSecret, error: unknown): ColdframeError => {
   const { message, fix } = error as Error & { fix?: string };
-  return unreadable(
-    secret,
-    message.replace(/\.$/, ""),
-    fix ?? "Check how this process gets its AWS credentials.",
-  );
+  return unreadable(secret, withoutStop(message), fix ?? "Check how this process gets its AWS credentials.");
 };
 
 /** An answer with status 200 that has no text. */
@@ -112,11 +70,11 @@ export const unreadable = (
 ): ColdframeError => new ColdframeError("SECRET_UNREADABLE", `${subject} cannot be read: ${what}.`, { fix });
 
 // Secrets Manager says AccessDeniedException for its key as well; only the message tells.
-const needsKey = ({ code, message }: AwsRefusal): boolean =>
+const needsKey = ({ code, body }: AwsAnswer): boolean =>
   /^(DecryptionFailure|InvalidKeyId|KMS)/.test(code) ||
-  (/AccessDenied/.test(code) && /kms:Decrypt|KMS|ciphertext/.test(message));
+  (/AccessDenied/.test(code) && /kms:Decrypt|KMS|ciphertext/.test(body.toString()));
 
-function permissionOf(secret: StoredSecret, region: string, refusal: AwsRefusal): [string, string] {
+function permissionOf(secret: StoredSecret, region: string, refusal: AwsAnswer): [string, string] {
   const { service, id } = secret;
   const action = service === "ssm" ? "ssm:GetParameter" : "secretsmanager:GetSecretValue";
   const prefix = arnPrefix(service, region, accountOf(secret, refusal));
@@ -130,15 +88,10 @@ function permissionOf(secret: StoredSecret, region: string, refusal: AwsRefusal)
   return [action, /^arn:.*-\w{6}$/.test(id) ? arn : `${arn}-??????`];
 }
 
-const accountOf = ({ id }: StoredSecret, { message }: AwsRefusal): string =>
-  /^arn:(?:[^:]*:){3}(\d+)/.exec(id)?.[1] ?? /arn:[\w-]+:(?:sts|iam)::(\d{12}):/.exec(message)?.[1] ?? "*";
+const accountOf = ({ id }: StoredSecret, { body }: AwsAnswer): string =>
+  /^arn:(?:[^:]*:){3}(\d+)/.exec(id)?.[1] ??
+  /arn:[\w-]+:(?:sts|iam)::(\d{12}):/.exec(body.toString())?.[1] ??
+  "*";
 
-function arnPrefix(service: string, region: string, account: string): string {
-  const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
-  return `arn:${partition}:${service}:${region}:${account}`;
-}
-
-function allow(action: string, on: string, { message }: AwsRefusal): string {
-  const who = /arn:[\w-]+:(?:sts|iam)::\d{12}:[\w+=,.@/-]+/.exec(message)?.[0];
-  return `Allow \`${action}\` on \`${on}\`${who === undefined ? "" : ` to ${who}`}.`;
-}
+const arnPrefix = (service: string, region: string, account: string): string =>
+  `arn:${partitionOf(region)}:${service}:${region}:${account}`;

@@ -4,20 +4,13 @@
 // (the extension), the API references of Secrets Manager (GetSecretValue) and Systems Manager (GetParameter).
 
 import { readdirSync } from "node:fs";
-import { setTimeout as wait } from "node:timers/promises";
 import { ColdframeError } from "../errors.ts";
-import { findCredentials, regionOf } from "./credentials.ts";
+import { regionOf } from "./credentials.ts";
+import { domainOf } from "./partition.ts";
 import { configuredRegion } from "./sdk.ts";
-import {
-  AwsRefusal,
-  explain,
-  noCredentials,
-  noRegion,
-  unexpected,
-  unreachable,
-  withoutCredentials,
-} from "./secret-failures.ts";
-import { type Credentials, encodeQuery, signRequest } from "./sigv4.ts";
+import { explain, noRegion, unanswered, unexpected } from "./secret-failures.ts";
+import { type AwsRequest, createExchange, type Patience, send } from "./signed-exchange.ts";
+import { encodeQuery } from "./sigv4.ts";
 
 export interface StoredSecret {
   readonly service: "secretsmanager" | "ssm";
@@ -40,93 +33,27 @@ export interface SecretStore {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
-
-const LIMIT_MS = 5000;
+/** A model waits for it to load, and Lambda for the model. */
+const PATIENCE: Patience = { maxTries: 3, backOffMs: 200, tryMs: 5000 };
 
 /** The extension is on this machine; what it cannot do in this time, the service can. */
 const EXTENSION_LIMIT_MS = 2000;
-
-const MAX_TRIES = 3;
-
-/** Doubled for each try; the wait is a random part of it. */
-const BACKOFF_MS = 200;
-
-/** A secret has at most 64 KiB; an answer has little more. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
-
-/** AWS allows 5 minutes between its clock and ours. */
-const MAX_SKEW_MS = 4 * 60_000;
 
 const EXTENSIONS = "/opt/extensions";
 
 const TARGETS = { secretsmanager: "secretsmanager.GetSecretValue", ssm: "AmazonSSM.GetParameter" } as const;
 
-const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|ServiceUnavailable|InternalService/i;
-const WRONG_TIME = /InvalidSignature|SignatureDoesNotMatch|RequestExpired|RequestTimeTooSkewed/;
-const EXPIRED = /ExpiredToken|UnrecognizedClient|InvalidClientTokenId/;
-
 /** @param extensions the folder of Lambda's extensions, for tests */
 export function createSecretStore(environment: Environment, extensions = EXTENSIONS): SecretStore {
-  const credentials = findCredentials(environment, { code: "SECRET_UNREADABLE" });
-  // Added to this machine's clock.
-  let offsetMs = 0;
+  const exchange = createExchange(environment, "SECRET_UNREADABLE", PATIENCE);
 
   async function fromService(secret: StoredSecret): Promise<string> {
     const region = await regionFor(secret, environment);
-    const url = endpointOf(secret.service, region, environment);
-    let [mayCorrectTime, mayRenew] = [true, true];
-    for (let tries = 1; ; ) {
-      const keys = await credentials.get().catch((error) => {
-        throw withoutCredentials(secret, error);
-      });
-      if (keys === undefined) throw noCredentials(secret, credentials.absence);
-      let answer: Answer;
-      try {
-        answer = await exchange(url, { method: "POST", ...sign(secret, url, region, keys) }, LIMIT_MS);
-      } catch (error) {
-        if (tries === MAX_TRIES) throw unreachable(secret, region, url, error);
-        await backOff(tries++);
-        continue;
-      }
-      if (answer.status === 200) return textOf(secret, answer.body);
-      const refusal = new AwsRefusal(answer.status, answer.headers["x-amzn-errortype"], answer.body);
-      const skew = Date.parse(String(answer.headers["date"])) - Date.now();
-      if (mayCorrectTime && WRONG_TIME.test(refusal.code) && Math.abs(skew - offsetMs) > MAX_SKEW_MS) {
-        offsetMs = skew;
-        mayCorrectTime = false;
-      } else if (mayRenew && EXPIRED.test(refusal.code)) {
-        credentials.reject();
-        mayRenew = false;
-      } else if (refusal.status >= 500 || refusal.status === 429 || THROTTLED.test(refusal.code)) {
-        if (tries === MAX_TRIES) throw explain(secret, region, refusal);
-        await backOff(tries++);
-      } else throw explain(secret, region, refusal);
-    }
-  }
-
-  function sign(secret: StoredSecret, url: URL, region: string, keys: Credentials) {
-    const { service, id, versionId, versionStage } = secret;
-    const body = JSON.stringify(
-      service === "ssm"
-        ? { Name: id, WithDecryption: true }
-        : { SecretId: id, VersionId: versionId, VersionStage: versionStage },
-    );
-    const headers = signRequest({
-      method: "POST",
-      url,
-      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": TARGETS[service] },
-      body,
-      region,
-      service,
-      credentials: keys,
-      now: Date.now() + offsetMs,
+    const answer = await exchange(toRequest(secret, region, environment)).catch((error) => {
+      throw unanswered(secret, error);
     });
-    return { headers, body };
+    if (answer.status !== 200) throw explain(secret, region, answer);
+    return textOf(secret, answer.body);
   }
 
   return {
@@ -149,11 +76,14 @@ async function fromExtension(
   try {
     const url = new URL(`http://localhost:${port}${extensionPath(secret)}`);
     const headers = { "X-Aws-Parameters-Secrets-Token": token };
-    const { status, body } = await exchange(url, { method: "GET", headers }, EXTENSION_LIMIT_MS);
+    const { status, body } = await send(
+      { method: "GET", url, headers },
+      AbortSignal.timeout(EXTENSION_LIMIT_MS),
+    );
     return status === 200 ? textOf(secret, body) : undefined;
   } catch (error) {
     // That there is no text in it is known now.
-    if (error instanceof ColdframeError) throw error;
+    if (error instanceof ColdframeError && error.code === "SECRET_UNREADABLE") throw error;
     return undefined;
   }
 }
@@ -175,10 +105,29 @@ function extensionPath({ service, id, versionId, versionStage }: StoredSecret): 
   return `/systemsmanager/parameters/get?${encodeQuery({ name, withDecryption: "true", ...chosen })}`;
 }
 
-function textOf(secret: StoredSecret, body: string): string {
+function toRequest(
+  { service, id, versionId, versionStage }: StoredSecret,
+  region: string,
+  environment: Environment,
+): AwsRequest {
+  const input =
+    service === "ssm"
+      ? { Name: id, WithDecryption: true }
+      : { SecretId: id, VersionId: versionId, VersionStage: versionStage };
+  return {
+    method: "POST",
+    url: endpointOf(service, region, environment),
+    headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": TARGETS[service] },
+    body: JSON.stringify(input),
+    service,
+    region,
+  };
+}
+
+function textOf(secret: StoredSecret, body: Buffer): string {
   let answer: { SecretString?: unknown; SecretBinary?: unknown; Parameter?: { Value?: unknown } } | null;
   try {
-    answer = JSON.parse(body) as typeof answer;
+    answer = JSON.parse(body.toString()) as typeof answer;
   } catch {
     // Not as the cause: it quotes what may be the secret.
     throw unexpected(secret, "the answer is not JSON");
@@ -202,43 +151,4 @@ export function endpointOf(service: StoredSecret["service"], region: string, env
   if (configured && environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] !== "true") return new URL(configured);
   const fips = environment["AWS_USE_FIPS_ENDPOINT"] === "true" ? "-fips" : "";
   return new URL(`https://${service}${fips}.${region}.${domainOf(region)}/`);
-}
-
-/** Source: the partitions of AWS's SDKs. */
-function domainOf(region: string): string {
-  if (region.startsWith("cn-")) return "amazonaws.com.cn";
-  if (region.startsWith("eusc-")) return "amazonaws.eu";
-  if (region.startsWith("us-iso-")) return "c2s.ic.gov";
-  if (region.startsWith("us-isob-")) return "sc2s.sgov.gov";
-  return "amazonaws.com";
-}
-
-const backOff = (tries: number): Promise<void> => wait(Math.random() * BACKOFF_MS * 2 ** tries);
-
-async function exchange(
-  url: URL,
-  { body, ...options }: { method: string; headers: Record<string, string>; body?: string },
-  limitMs: number,
-): Promise<Answer> {
-  const { request } = await (url.protocol === "http:" ? import("node:http") : import("node:https"));
-  const signal = AbortSignal.timeout(limitMs);
-  return new Promise((resolve, reject) => {
-    // A connection of its own: one kept from before a freeze is dead.
-    const sent = request(url, { ...options, agent: false, signal }, (answer) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      answer.on("data", (chunk: Buffer) => {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) sent.destroy(new Error("the answer is too long"));
-      });
-      answer.on("error", reject);
-      answer.on("end", () => {
-        const { statusCode: status = 0, headers } = answer;
-        resolve({ status, headers, body: Buffer.concat(chunks).toString() });
-      });
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
 }

@@ -27,9 +27,18 @@ export interface AwsAnswer {
 
 /**
  * Send, until there is an answer that is not "later".
- * @throws `code` when there are no credentials or no answer; the signal's reason when it aborts
+ * @throws `code` when there are no credentials or no answer, INPUT_TOO_LARGE, the signal's reason when it aborts
  */
-export type Exchange = (request: AwsRequest, signal: AbortSignal, maxBytes?: number) => Promise<AwsAnswer>;
+export type Exchange = (request: AwsRequest, signal?: AbortSignal, maxBytes?: number) => Promise<AwsAnswer>;
+
+/** How long to be patient with an AWS that is busy or silent. */
+export interface Patience {
+  readonly maxTries: number;
+  /** Doubled for each try; the wait is a random part of it. */
+  readonly backOffMs: number;
+  /** Of each try, to the end of its answer; absent: as long as bytes come. */
+  readonly tryMs?: number;
+}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -37,10 +46,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const SILENCE_MS = 10_000;
 
 /** 25 s and less of waiting; a sink that is not well after them is the next delivery's. */
-const MAX_TRIES = 9;
-
-/** Doubled for each try; the wait is a random part of it. */
-const BACKOFF_MS = 100;
+const PATIENT: Patience = { maxTries: 9, backOffMs: 100 };
 
 const MAX_BACKOFF_MS = 5_000;
 
@@ -51,35 +57,42 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_SKEW_MS = 4 * 60_000;
 
 /** What is answered with a status of 5xx needs no name here. */
-const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|OperationAborted|RequestConflict/i;
+const THROTTLED =
+  /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|OperationAborted|RequestConflict|ServiceUnavailable|InternalService/i;
 const WRONG_TIME = /InvalidSignature|SignatureDoesNotMatch|RequestExpired|RequestTimeTooSkewed/;
 const EXPIRED = /ExpiredToken|UnrecognizedClient|InvalidClientTokenId|TokenRefreshRequired/;
 
 /** @param code of its errors */
-export function createExchange(environment: Environment, code: ErrorCode): Exchange {
+export function createExchange(
+  environment: Environment,
+  code: ErrorCode,
+  { maxTries, backOffMs, tryMs }: Patience = PATIENT,
+): Exchange {
   const credentials = findCredentials(environment, { code });
   // Added to this machine's clock.
   let offsetMs = 0;
 
-  return async (request, signal, maxBytes = MAX_ANSWER_BYTES) => {
+  return async (request, signal = new AbortController().signal, maxBytes = MAX_ANSWER_BYTES) => {
     let [mayCorrectTime, mayRenew] = [true, true];
     for (let tries = 1; ; ) {
       signal.throwIfAborted();
       const keys = await credentials.get();
       if (keys === undefined) {
-        throw new ColdframeError(code, "there are no AWS credentials here.", {
+        const tried = credentials.absence === undefined ? "" : ` (${withoutStop(credentials.absence)})`;
+        throw new ColdframeError(code, `there are no AWS credentials here${tried}.`, {
           fix: "Give this process a role or credentials, for example with `aws sso login`.",
         });
       }
       const headers = signRequest({ ...request, credentials: keys, now: Date.now() + offsetMs });
       let answer: AwsAnswer;
       try {
-        answer = await send(request, headers, signal, maxBytes);
+        const within = tryMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(tryMs)]);
+        answer = await send({ ...request, headers }, within, maxBytes);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ColdframeError) throw error;
-        if (tries === MAX_TRIES) throw unreachable(request, code, error);
-        await backOff(tries++, signal);
+        if (tries === maxTries) throw unreachable(request, code, error);
+        await backOff(backOffMs * 2 ** tries++, signal);
         continue;
       }
       const { status, code: name } = answer;
@@ -91,8 +104,8 @@ export function createExchange(environment: Environment, code: ErrorCode): Excha
       } else if (mayRenew && EXPIRED.test(name)) {
         credentials.reject();
         mayRenew = false;
-      } else if (tries < MAX_TRIES && (status >= 500 || status === 429 || THROTTLED.test(name))) {
-        await backOff(tries++, signal);
+      } else if (tries < maxTries && (status >= 500 || status === 429 || THROTTLED.test(name))) {
+        await backOff(backOffMs * 2 ** tries++, signal);
       } else return answer;
     }
   };
@@ -105,27 +118,30 @@ export function allow(action: string, on: string, { body }: AwsAnswer): string {
 }
 
 /** The key that AWS was not allowed to use, where that is why it refused. */
-export function refusedKey({ code, body }: AwsAnswer): string | undefined {
-  const text = body.toString();
-  if (!/^K(MS|ms)/.test(code) && !/kms:(Decrypt|GenerateDataKey)/.test(text)) return undefined;
-  return /arn:[\w-]+:kms:[\w-]+:\d+:(?:key|alias)\/[\w/-]+/.exec(text)?.[0] ?? "the key it is encrypted with";
+export function refusedKey(answer: AwsAnswer): string | undefined {
+  if (!/^K(MS|ms)/.test(answer.code) && !/kms:(Decrypt|GenerateDataKey)/.test(answer.body.toString())) {
+    return undefined;
+  }
+  return keyIn(answer) ?? "the key it is encrypted with";
 }
 
-/** Source: the partitions of AWS's SDKs. */
-export function partitionOf(region: string): string {
-  return region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
-}
+/** The ARN of a key, where the answer has one. */
+export const keyIn = ({ body }: AwsAnswer): string | undefined =>
+  /arn:[\w-]+:kms:[\w-]+:\d+:(?:key|alias)\/[\w/-]+/.exec(body.toString())?.[0];
 
-async function backOff(tries: number, signal: AbortSignal): Promise<void> {
-  const longest = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** tries);
+/** A sentence, to be a part of another one. */
+export const withoutStop = (sentence: string): string => sentence.replace(/\.$/, "");
+
+async function backOff(ms: number, signal: AbortSignal): Promise<void> {
+  const longest = Math.min(MAX_BACKOFF_MS, ms);
   await wait(Math.random() * longest, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
-async function send(
-  { method, url, body }: AwsRequest,
-  headers: Record<string, string>,
+/** One request as it is, on a connection of its own, and its whole answer. @throws INPUT_TOO_LARGE, Node's own errors */
+export async function send(
+  { method, url, headers, body }: Pick<AwsRequest, "method" | "url" | "headers" | "body">,
   signal: AbortSignal,
-  maxBytes: number,
+  maxBytes = MAX_ANSWER_BYTES,
 ): Promise<AwsAnswer> {
   const { request } = await (url.protocol === "http:" ? import("node:http") : import("node:https"));
   return new Promise((resolve, reject) => {
@@ -158,10 +174,11 @@ async function send(
   });
 }
 
-/** In JSON `com.amazonaws.sqs#QueueDoesNotExist`, in XML `<Code>NoSuchKey</Code>`. */
+/** In JSON `com.amazonaws.sqs#QueueDoesNotExist`, in XML `<Code>NoSuchKey</Code>`, in the header a link may follow. */
 function codeOf(header: string | string[] | undefined, text: string): string {
-  const named =
-    /<Code>([\w.]{1,80})<\/Code>/.exec(text) ?? /"__type"\s*:\s*"(?:[^"#]*#)?(\w{1,80})/.exec(text);
+  const named = /^\s*</.test(text)
+    ? /<Code>([\w.]{1,80})<\/Code>/.exec(text)
+    : /"__type"\s*:\s*"(?:[^"#]*#)?(\w{1,80})/.exec(text);
   return named?.[1] ?? /^(?:[^#]*#)?(\w{1,80})/.exec(String(header ?? ""))?.[1] ?? "";
 }
 
@@ -169,8 +186,9 @@ const tooLong = (url: URL, maxBytes: number): string =>
   `${url.host}${decodeURI(url.pathname)} has more than the ${maxBytes} bytes that are allowed.`;
 
 function unreachable({ url, region, service }: AwsRequest, code: ErrorCode, cause: unknown): ColdframeError {
-  const { code: reason, message } = cause as NodeJS.ErrnoException;
-  return new ColdframeError(code, `cannot reach ${url.host}: ${reason ?? message}.`, {
+  const { name, code: reason, message } = cause as NodeJS.ErrnoException;
+  const why = /^(Timeout|Abort)Error$/.test(name) ? "it did not answer in time" : (reason ?? message);
+  return new ColdframeError(code, `cannot reach ${url.host}: ${why}.`, {
     fix: `In a VPC the function needs a NAT gateway or an endpoint com.amazonaws.${region}.${service}.`,
     cause,
   });

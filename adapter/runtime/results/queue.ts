@@ -3,7 +3,8 @@
 // Source: docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (the JSON protocol).
 
 import { regionOf } from "../aws/credentials.ts";
-import { allow, type AwsAnswer, createExchange, partitionOf, refusedKey } from "../aws/signed-exchange.ts";
+import { queueArn, readQueueUrl } from "../aws/queue-url.ts";
+import { allow, type AwsAnswer, createExchange, refusedKey } from "../aws/signed-exchange.ts";
 import type { RecordSteps } from "../contracts.ts";
 import { ColdframeError } from "../errors.ts";
 import type { SqsAttribute, SqsMessage } from "../events/sqs.ts";
@@ -21,7 +22,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function toQueue(configured: string, environment: Environment = process.env): RecordSteps {
   const QueueUrl = placeOfResults(configured, environment);
-  const { endpoint, region, isFifo, arn } = readQueueUrl(QueueUrl, environment);
+  const { endpoint, region, isFifo, arn } = findQueue(QueueUrl, environment);
   const exchange = createExchange(environment, "RESULT_NOT_SENT");
   return {
     async deliver({ value }, { event }, { id, cancellation }) {
@@ -54,14 +55,10 @@ export function toQueue(configured: string, environment: Environment = process.e
 const toBody = (message: object): string =>
   encodeJson(message).replace(/[\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 
-function readQueueUrl(queueUrl: string, environment: Environment) {
+function findQueue(queueUrl: string, environment: Environment) {
   const url = new URL(queueUrl);
-  const [, account = "*", name = "*"] = /\/([^/]+)\/([^/]+)\/?$/.exec(url.pathname) ?? [];
-  // `sqs.eu-west-1.amazonaws.com`, `vpce-1-a.sqs.eu-west-1.vpce.amazonaws.com`, `eu-west-1.queue.amazonaws.com`.
-  const told =
-    /(?:^|\.)sqs(?:-fips)?\.([a-z]{2,}-[a-z0-9-]+)\./.exec(url.hostname) ??
-    /^([a-z]{2,}-[a-z0-9-]+)\.queue\./.exec(url.hostname);
-  const region = told?.[1] ?? regionOf(environment) ?? "us-east-1";
+  const queue = readQueueUrl(url);
+  const region = queue.region ?? regionOf(environment) ?? "us-east-1";
   const custom =
     environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] === "true"
       ? undefined
@@ -69,8 +66,8 @@ function readQueueUrl(queueUrl: string, environment: Environment) {
   return {
     endpoint: new URL("/", custom || url),
     region,
-    isFifo: name.endsWith(".fifo"),
-    arn: `arn:${partitionOf(region)}:sqs:${region}:${account}:${name}`,
+    isFifo: queue.name.endsWith(".fifo"),
+    arn: queueArn(queue, region),
   };
 }
 

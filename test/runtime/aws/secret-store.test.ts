@@ -192,8 +192,9 @@ for (const name of ["bootstrap", "aws-parameters-secrets-lambda-extension"]) {
   });
 }
 
-test("an extension that is not ready, refuses, drops the connection or is not there is passed over", async () => {
+test("an extension that is not ready, refuses, says too much, drops the connection or is not there is passed over", async () => {
   for (const respond of [
+    answer(200, "a".repeat(2 ** 20 + 1)),
     answer(400, "not ready to serve traffic, please wait"),
     answer(500, "internal"),
     answer(400, { __type: "AccessDeniedException" }),
@@ -305,6 +306,7 @@ test("other partitions have other ARNs", async () => {
     (await refusal(storeAt(url, { AWS_REGION: region }).read(secretOf("a")))).fix;
   assert.match((await fix("cn-north-1")) ?? "", /arn:aws-cn:secretsmanager:cn-north-1/);
   assert.match((await fix("us-gov-west-1")) ?? "", /arn:aws-us-gov:/);
+  assert.match((await fix("us-isob-east-1")) ?? "", /arn:aws-iso-b:/);
 });
 
 test("a key that may not be used, as either service says it", async () => {
@@ -351,6 +353,13 @@ test("the code is read from the header too, and only a code", async () => {
   );
 });
 
+test("an answer that is too long is no secret, and nothing of it is told", async () => {
+  const { heard, url } = await serve(answer(200, { SecretString: VALUE.repeat(2 ** 18) }));
+  const error = await refusal(storeAt(url).read(secretOf("a")));
+  assert.match(error.message, /has more than the 1048576 bytes/);
+  assert.equal(heard.length, 1);
+});
+
 test("binary secrets, answers without a value and answers that are no JSON", async () => {
   const message = async (body: object | string) => {
     const { url } = await serve(answer(200, body));
@@ -393,6 +402,19 @@ test("a clock that is wrong is set right by AWS's own, once", async () => {
   );
   await refusal(storeAt(always.url).read(secretOf("a")));
   assert.equal(always.heard.length, 2);
+});
+
+test("a service that never ends its answer is given up after the time of each try", async (t) => {
+  // Five seconds pass as soon as somebody waits for them.
+  const limits: number[] = [];
+  t.mock.method(AbortSignal, "timeout", (ms: number) => {
+    limits.push(ms);
+    return AbortSignal.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  });
+  const { url } = await serve((_heard, response) => response.write("{"));
+  const error = await refusal(storeAt(url).read(secretOf("a")));
+  assert.match(error.message, /cannot reach 127\.0\.0\.1:\d+: it did not answer in time\./);
+  assert.deepEqual(limits, [5000, 5000, 5000]);
 });
 
 test("credentials that AWS calls expired are looked for once more, then given up", async () => {

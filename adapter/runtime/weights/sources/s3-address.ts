@@ -3,6 +3,7 @@
 // Source: docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html, /general/latest/gr/s3.html.
 
 import { isIP } from "node:net";
+import { domainOf, partitionOf } from "../../aws/partition.ts";
 import type { Operations } from "../../aws/sdk.ts";
 import { encodePath, encodeQuery } from "../../aws/sigv4.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -132,8 +133,7 @@ export function toRequest<Name extends keyof Operations>(
 
 /** The ARN a policy has to name. */
 export function arnOf({ bucket, kind }: S3Place, region: string, key?: string): string {
-  const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
-  const arn = bucket.startsWith("arn:") ? bucket : `arn:${partition}:s3:::${bucket}`;
+  const arn = bucket.startsWith("arn:") ? bucket : `arn:${partitionOf(region)}:s3:::${bucket}`;
   if (key === undefined) return arn;
   return kind === "bucket" || kind === "directory bucket" ? `${arn}/${key}` : `${arn}/object/${key}`;
 }
@@ -146,7 +146,7 @@ function kindOf(bucket: string): S3Place["kind"] {
 }
 
 function bucketUrl(bucket: string, endpoint: S3Endpoint, region: string): string {
-  const aws = `https://s3.${endpoint.dualStack ? "dualstack." : ""}${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+  const aws = `https://s3.${endpoint.dualStack ? "dualstack." : ""}${region}.${domainOf(region)}`;
   const root = endpoint.custom ?? aws;
   if (endpoint.pathStyle || !HOST_LABEL.test(bucket)) return `${root}/${encodePath(bucket)}`;
   return root.replace("://", `://${bucket}.`);
