@@ -2,10 +2,10 @@
 
 import { ColdframeError } from "../errors.ts";
 
-const BYTES_PER_MB = 1024 * 1024;
+export const BYTES_PER_MB = 1024 * 1024;
 
-/** Of a body once it is decompressed, on a target without a setting for it: what Cloud Run takes, five times Lambda's. */
-const MAX_BODY_BYTES = 32 * BYTES_PER_MB;
+/** Of a body once it is decompressed, unless a setting says otherwise: what Cloud Run takes, five times Lambda's. */
+export const MAX_BODY_BYTES = 32 * BYTES_PER_MB;
 
 /** The limit, and what is said of it. */
 export interface BodyLimit {
