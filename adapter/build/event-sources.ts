@@ -21,6 +21,11 @@ export function takesStreams(name: string): boolean {
   return source.kind === "http" ? source.toPrelude !== undefined : source.streams === true;
 }
 
+/** The names of the sources that know an event, whatever config.yaml has of them. */
+export function sourcesOf(event: unknown): string[] {
+  return [...SOURCES].filter(([, source]) => source.matches(event)).map(([name]) => name);
+}
+
 async function read(name: string): Promise<EventSource> {
   const file = pathToFileURL(adapterFile(`runtime/events/${name}`)).href;
   return ((await import(file)) as { default: EventSource }).default;

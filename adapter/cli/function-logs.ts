@@ -13,6 +13,8 @@ export interface LogLine {
 const CONSOLE = /^\d{4}-\d\d-\d\dT[\d:.]+Z\t[^\t]*\t([A-Z]+)\t(.*)$/s;
 /** Said by the runtime client about an error that the command reports itself. */
 const CLIENT_ERROR = /^(Init|Invoke) Error /;
+/** What `--event` was given is for its command to say: nothing in the function went wrong. */
+const REPORTED = "EVENT_UNKNOWN";
 /** See runtime/data-dir.ts. */
 const WEIGHTS_PROGRESS = "fetching weights";
 const NOT_SHOWN = new Set([
@@ -38,7 +40,7 @@ export function parseLogLine(line: string): LogLine {
 /** Whether somebody who did not ask for the log should see this line. */
 export function isProblem({ level, message, fields }: LogLine): boolean {
   if (level !== "WARN" && level !== "ERROR" && level !== "FATAL") return false;
-  return !CLIENT_ERROR.test(message) && !isOurs(fields["message"]);
+  return fields["code"] !== REPORTED && !CLIENT_ERROR.test(message) && !isOurs(fields["message"]);
 }
 
 /** In JSON, the runtime client writes just the error: one of Coldframe's, which the command reports itself. */

@@ -2,7 +2,10 @@
 // the service gets: the bytes of the result on standard output, a streamed answer's prelude on standard error.
 
 import { readFileSync } from "node:fs";
-import type { LocalLambda } from "../local/local-lambda.ts";
+import { readConfig } from "../build/config.ts";
+import { sourcesOf } from "../build/event-sources.ts";
+import { eventNames } from "../build/runtime-files.ts";
+import type { FunctionError, LocalLambda } from "../local/local-lambda.ts";
 import { Refusal } from "./refusal.ts";
 import { jsonResult, note } from "./terminal.ts";
 
@@ -32,19 +35,27 @@ export function readEvent(file: string, options: object): unknown {
   }
 }
 
+/** An event document, and the project it is for. */
+export interface SentEvent {
+  readonly project: string;
+  /** As --event has it, for messages. */
+  readonly file: string;
+  readonly event: unknown;
+}
+
 /**
  * Send the event, and print what its service would get.
  * @param print takes what there is to print, and waits for a slow reader
- * @throws the function's own error, by its type
+ * @throws EVENT_UNKNOWN with the source it is of; any other error of the function, by its type
  */
 export async function invokeEvent(
   lambda: LocalLambda,
-  event: unknown,
+  sent: SentEvent,
   json: boolean,
   print: (chunk: Buffer) => Promise<void> | undefined,
 ): Promise<void> {
-  const outcome = await lambda.invoke(event);
-  if (outcome.kind === "error") throw new Refusal(outcome.error.errorType, outcome.error.errorMessage);
+  const outcome = await lambda.invoke(sent.event);
+  if (outcome.kind === "error") throw refused(outcome.error, sent);
   if (outcome.kind === "buffered") {
     if (json) jsonResult({ result: JSON.parse(outcome.body.toString()) as unknown });
     else await print(outcome.body);
@@ -59,6 +70,23 @@ export async function invokeEvent(
   }
   const error = await outcome.completion;
   const facts = { prelude, body: Buffer.concat(chunks).toString() };
-  if (error) throw new Refusal(error.errorType, error.errorMessage, { facts });
+  if (error) throw refused(error, sent, facts);
   if (json) jsonResult(facts);
+}
+
+function refused(
+  { errorType, errorMessage }: FunctionError,
+  { project, file, event }: SentEvent,
+  facts: Readonly<Record<string, unknown>> = {},
+): Refusal {
+  if (errorType !== "EVENT_UNKNOWN") return new Refusal(errorType, errorMessage, { facts });
+  const { events } = readConfig(project).config.serverless;
+  const known = sourcesOf(event).join(" or ");
+  const is = known === "" ? "is an event of no source that Coldframe knows" : `is an event of ${known}`;
+  const fix =
+    known === ""
+      ? `Send one of ${eventNames().join(", ")}.`
+      : `Add ${known} to serverless.events, or send another event.`;
+  const message = `${file} ${is}, and config.yaml has ${events.join(", ")} in serverless.events.`;
+  return new Refusal(errorType, message, { fix, facts });
 }

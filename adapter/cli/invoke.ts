@@ -93,7 +93,7 @@ async function sendEvent(project: string, file: string, options: InvokeOptions):
   const event = readEvent(file, options);
   const { lambda, close } = await startHere(project, options);
   try {
-    await invokeEvent(lambda, event, options.json === true, write);
+    await invokeEvent(lambda, { project, file, event }, options.json === true, write);
   } finally {
     await close();
   }

@@ -222,6 +222,13 @@ test("--event: a whole document, and what the service that sent it gets", async 
   const unknown = await send("sqs");
   assert.equal(unknown.status, 1);
   assert.match(unknown.stderr, /^EVENT_UNKNOWN: .*alb, function-url, direct.*serverless\.events/m);
+  assert.match(unknown.stderr, /event\.json is an event of sqs, .*\nAdd sqs to serverless\.events/);
+  assert.equal(unknown.stderr.match(/EVENT_UNKNOWN/g)?.length, 1, unknown.stderr);
+  const whole = await send("sqs", {}, "--logs", "--json");
+  assert.match(whole.stderr, /^ERROR EVENT_UNKNOWN/m);
+  assert.partialDeepStrictEqual(JSON.parse(whole.stdout), { error: { code: "EVENT_UNKNOWN" } });
+  const foreign = await send("alb", { requestContext: { http: {} } });
+  assert.match(foreign.stderr, /of no source that Coldframe knows, .*\nSend one of .*\bsqs\b/);
   const both = await send("alb", {}, "--data", "{}");
   assert.match(both.stderr, /^OPTION_INVALID: --event and --data were both given/m);
 });
