@@ -9,7 +9,7 @@ import { ERROR_SCHEMA, HEADER_COMPONENTS } from "./openapi/answers.ts";
 import { type Json, toComponents } from "./openapi/components.ts";
 import { tellingPaths } from "./openapi/health.ts";
 import { inferencePaths, inputBody, outputAnswer } from "./openapi/inference.ts";
-import { KSERVE_SCHEMAS, kservePaths } from "./openapi/kserve.ts";
+import { kserveSchemas, kservePaths } from "./openapi/kserve.ts";
 import { vendorPaths, vendorSchemas } from "./openapi/vendor.ts";
 import type { Target } from "./runtime-files.ts";
 
@@ -53,7 +53,11 @@ export function openApiDocument(config: Config, model: DocumentedModel, target: 
   const predicts = members.includes("predict");
   const isServer = target === "server";
   const signed = !isServer && config.serverless.url.auth === "iam";
-  const own: Json = { Error: ERROR_SCHEMA, ...vendorSchemas(members), ...(isServer && KSERVE_SCHEMAS) };
+  const own: Json = {
+    Error: ERROR_SCHEMA,
+    ...vendorSchemas(members),
+    ...(isServer && kserveSchemas(predicts)),
+  };
   const taken = new Set([...Object.keys(own), "Input", "Output"]);
   return {
     openapi: "3.1.1",
@@ -70,7 +74,7 @@ export function openApiDocument(config: Config, model: DocumentedModel, target: 
       ...(predicts && inferencePaths(isServer)),
       ...vendorPaths(members, isServer),
       ...tellingPaths(isServer),
-      ...(isServer && kservePaths()),
+      ...(isServer && kservePaths(predicts)),
     },
     components: {
       schemas: {

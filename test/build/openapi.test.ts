@@ -316,6 +316,19 @@ describe("the paths", () => {
       ["/metrics"],
     );
     assert.ok(more.includes("/v2/models/{name}/infer"));
+    assert.ok(more.includes("/v2/models/{name}/versions/{version}/generate_stream"));
+  });
+
+  test("that call predict are a server's only where the model has it", async () => {
+    const { paths, components } = await documentOf({ target: "server", methods: ["chatCompletions"] });
+    assert.deepEqual(
+      Object.keys(paths).filter((path) => path.startsWith("/v2/models")),
+      ["", "/versions/{version}"].flatMap((version) =>
+        ["", "/ready"].map((path) => `/v2/models/{name}${version}${path}`),
+      ),
+    );
+    assert.ok("ModelMetadata" in components.schemas);
+    assert.ok(!("InferenceRequest" in components.schemas));
   });
 
   test("name every error that a caller can get, under its status", async () => {

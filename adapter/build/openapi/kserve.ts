@@ -15,43 +15,35 @@ const VERSION_PARAMETER: Json = {
   schema: { type: "string" },
 };
 
-const NAMED = [NAME_PARAMETER];
-const VERSIONED = [NAME_PARAMETER, VERSION_PARAMETER];
-
-/** The path items. */
-export function kservePaths(): Json {
+/** The path items. @param predicts whether there is anything to call; without `predict`, its paths answer with 404 */
+export function kservePaths(predicts: boolean): Json {
   return {
     "/v2": ask("v2Server", "Metadata of the server", "ServerMetadata"),
     "/v2/health/live": flag("v2Live", "Liveness", "live"),
     "/v2/health/ready": flag("v2Ready", "Readiness", "ready", "live"),
-    "/v2/models/{name}": {
-      parameters: NAMED,
-      ...ask("v2Model", "Metadata of the model", "ModelMetadata", LOADED_CODES),
+    ...modelPaths("/v2/models/{name}", "", [NAME_PARAMETER], predicts),
+    ...modelPaths(
+      "/v2/models/{name}/versions/{version}",
+      "Version",
+      [NAME_PARAMETER, VERSION_PARAMETER],
+      predicts,
+    ),
+  };
+}
+
+/** @param suffix what the operations of a version have in their names */
+function modelPaths(path: string, suffix: string, parameters: readonly Json[], predicts: boolean): Json {
+  return {
+    [path]: {
+      parameters,
+      ...ask(`v2Model${suffix}`, "Metadata of the model", "ModelMetadata", LOADED_CODES),
     },
-    "/v2/models/{name}/ready": {
-      parameters: NAMED,
-      ...flag("v2ModelReady", "Readiness of the model", "ready"),
-    },
-    "/v2/models/{name}/infer": { parameters: NAMED, post: infer("v2Infer") },
-    "/v2/models/{name}/generate": { parameters: NAMED, post: generate("v2Generate") },
-    "/v2/models/{name}/generate_stream": { parameters: NAMED, post: generateStream("v2GenerateStream") },
-    "/v2/models/{name}/versions/{version}": {
-      parameters: VERSIONED,
-      ...ask("v2ModelVersion", "Metadata of the model", "ModelMetadata", LOADED_CODES),
-    },
-    "/v2/models/{name}/versions/{version}/ready": {
-      parameters: VERSIONED,
-      ...flag("v2ModelVersionReady", "Readiness of the model", "ready"),
-    },
-    "/v2/models/{name}/versions/{version}/infer": { parameters: VERSIONED, post: infer("v2InferVersion") },
-    "/v2/models/{name}/versions/{version}/generate": {
-      parameters: VERSIONED,
-      post: generate("v2GenerateVersion"),
-    },
-    "/v2/models/{name}/versions/{version}/generate_stream": {
-      parameters: VERSIONED,
-      post: generateStream("v2GenerateStreamVersion"),
-    },
+    [`${path}/ready`]: { parameters, ...flag(`v2Model${suffix}Ready`, "Readiness of the model", "ready") },
+    ...(predicts && {
+      [`${path}/infer`]: { parameters, post: infer(`v2Infer${suffix}`) },
+      [`${path}/generate`]: { parameters, post: generate(`v2Generate${suffix}`) },
+      [`${path}/generate_stream`]: { parameters, post: generateStream(`v2GenerateStream${suffix}`) },
+    }),
   };
 }
 
@@ -169,8 +161,7 @@ const TENSOR_METADATA: Json = {
   properties: { name: TEXT, datatype: TEXT, shape: SHAPE },
 };
 
-/** The schemas that these paths refer to. */
-export const KSERVE_SCHEMAS: Json = {
+const TELLING_SCHEMAS: Json = {
   ServerMetadata: {
     type: "object",
     required: ["name", "version", "extensions"],
@@ -197,6 +188,9 @@ export const KSERVE_SCHEMAS: Json = {
       issues: { type: "array", items: { type: "object" } },
     },
   },
+};
+
+const CALLING_SCHEMAS: Json = {
   GenerateRequest: {
     type: "object",
     required: ["text_input"],
@@ -233,3 +227,9 @@ export const KSERVE_SCHEMAS: Json = {
     },
   },
 };
+
+/** The schemas that these paths refer to. */
+export const kserveSchemas = (predicts: boolean): Json => ({
+  ...TELLING_SCHEMAS,
+  ...(predicts && CALLING_SCHEMAS),
+});
