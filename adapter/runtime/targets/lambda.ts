@@ -77,7 +77,7 @@ export function lambda(
       return await answer(receiver, origin);
     } finally {
       origin.observation?.end();
-      await observer?.flush?.(deadline);
+      if (observer?.flush) await observer.flush(deadline);
       cancellation.end();
       active.delete(cancellation);
     }
