@@ -1,17 +1,8 @@
 // The address that stays while versions come and go: passes each request on to the version that serves, and its answer
 // back as it comes. A caller that leaves and an answer that breaks off are passed on too.
 
-import { createServer, type IncomingMessage, request as send, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-
-/** After each answer. `status` is what the caller saw; `ms` from the request's head to the answer's end. */
-export interface Answered {
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly ms: number;
-  readonly whole: boolean;
-}
+import { type IncomingMessage, request as send, type ServerResponse } from "node:http";
+import { type Answered, type Listening, listen } from "../local/listen.ts";
 
 export interface FrontOptions {
   readonly port: number;
@@ -22,47 +13,19 @@ export interface FrontOptions {
   readonly onError: (error: Error) => void;
 }
 
-export interface Front {
-  /** Without a trailing slash. */
-  readonly url: string;
-  close(): Promise<void>;
-}
-
 /** What belongs to one connection, and not to the message. Source: RFC 9110 7.6.1. */
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect"];
 
 /** Rejects with the system's own error when the port is taken (`EADDRINUSE`) or forbidden. */
-export async function startFront(options: FrontOptions): Promise<Front> {
-  const server = createServer((request, response) => void pass(request, response, options));
-  // A model may think for minutes before its first byte.
-  Object.assign(server, { timeout: 0, requestTimeout: 0 });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(options.port, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
+export const startFront = (options: FrontOptions): Promise<Listening> =>
+  listen((request, response) => void pass(request, response, options), options);
 
 async function pass(
   request: IncomingMessage,
   response: ServerResponse,
   options: FrontOptions,
 ): Promise<void> {
-  const startedAt = performance.now();
   const { method = "GET", url: path = "/" } = request;
-  response.once("close", () => {
-    const ms = performance.now() - startedAt;
-    options.onAnswer({ method, path, status: response.statusCode, ms, whole: response.writableFinished });
-  });
-  request.on("error", () => {});
-  response.on("error", () => {});
   try {
     const port = await options.target();
     const headers = withoutHops(request.headers);

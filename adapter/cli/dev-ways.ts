@@ -2,8 +2,9 @@
 // behind its URL. Both keep one address while versions change.
 
 import { startFunctionUrl } from "../local/function-url.ts";
+import type { Answered, Listening } from "../local/listen.ts";
 import { type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
-import { type Answered, type Front, startFront } from "./dev-front.ts";
+import { startFront } from "./dev-front.ts";
 import { type ServerVersion, startServer } from "./dev-server.ts";
 import type { Running, Way } from "./dev-versions.ts";
 import { initError } from "./invoke-answer.ts";
@@ -17,7 +18,7 @@ export interface Heard {
 
 export interface ServingWay<T extends Running> extends Way<T> {
   /** Rejects with the system's own error when the port is taken or forbidden. */
-  listen(port: number, current: () => T): Promise<Front>;
+  listen(port: number, current: () => T): Promise<Listening>;
 }
 
 export function asServer({ onLine, onAnswer, onError }: Heard): ServingWay<ServerVersion> {

@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import type { Front } from "./dev-front.ts";
+import type { Listening } from "../local/listen.ts";
 import { createVersions, type Running } from "./dev-versions.ts";
 import { watchInputs } from "./dev-watch.ts";
 import { asLambda, asServer, type Heard, type ServingWay } from "./dev-ways.ts";
@@ -88,7 +88,11 @@ async function dev<T extends Running>(
   await Promise.all([current?.close(), versions.dispose()]);
 }
 
-async function listen<T extends Running>(way: ServingWay<T>, port: number, current: () => T): Promise<Front> {
+async function listen<T extends Running>(
+  way: ServingWay<T>,
+  port: number,
+  current: () => T,
+): Promise<Listening> {
   try {
     return await way.listen(port, current);
   } catch (error) {
