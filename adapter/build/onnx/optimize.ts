@@ -1,12 +1,13 @@
 // Prepares an ONNX model for a fast start: its graph is optimised once instead of at every start, and large weights go to
 // a file of their own, which is mapped instead of read. What is written answers as the original does, or is not kept. The
-// rules, with the numbers behind them, are the constants below; whole folders are folder.ts.
+// rules, with the numbers behind them, are the constants below; whole folders are folder.ts, what it brings measure.ts.
 
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { ColdframeError } from "../../runtime/errors.ts";
 import { writeWithExternalData, writeWithMetadata } from "./external.ts";
-import { findOnnxruntime, type Level, type Onnxruntime, type Opened } from "./runtime.ts";
+import { measureBoth, nodesOf, type OnnxMeasure } from "./measure.ts";
+import { findOnnxruntime, type Level, type Onnxruntime } from "./runtime.ts";
 import { type ModelContents, readContents, sameTensors } from "./tensors.ts";
 
 /**
@@ -35,8 +36,6 @@ const QUANTISED = ["QuantizeLinear", "DequantizeLinear"];
 /** In the metadata of what is written here. */
 const MARKER = "coldframe.optimized";
 
-const MEASURED_ROUNDS = 3;
-
 const NOTHING_TO_DO = "it is small, or its weights have a file of their own already";
 
 export interface OptimizeOnnxOptions {
@@ -47,12 +46,6 @@ export interface OptimizeOnnxOptions {
   /** Open both models in new processes and say how long it took; default true. */
   readonly measure?: boolean;
   readonly onStep?: (step: string) => void;
-}
-
-export interface OnnxMeasure extends Opened {
-  /** Of the model and the files beside it. */
-  readonly bytes: number;
-  readonly nodes: number;
 }
 
 /** What became of one model. */
@@ -161,9 +154,6 @@ export function contentsOf(model: string): ModelContents {
 const levelFor = ({ operators }: ModelContents): Level =>
   QUANTISED.some((name) => operators.has(name)) ? "basic" : PORTABLE;
 
-const nodesOf = ({ operators }: ModelContents): number =>
-  [...operators.values()].reduce((sum, count) => sum + count, 0);
-
 interface Graph {
   /** Absolute path of the model with the optimised graph; absent when the graph stays as it is. */
   readonly model?: string;
@@ -214,27 +204,6 @@ async function openable(onnxruntime: Onnxruntime, model: string): Promise<string
   } catch (error) {
     return `onnxruntime ${onnxruntime.version} cannot open it on a CPU: ${oneLine(error)}`;
   }
-}
-
-async function measureBoth(onnxruntime: Onnxruntime, before: readonly string[], after: readonly string[]) {
-  const [one, other]: [Opened[], Opened[]] = [[], []];
-  // In turns: a machine that grows slow grows slow for both.
-  for (let round = 0; round < MEASURED_ROUNDS; round++) {
-    one.push(await onnxruntime.open(before[0] as string));
-    other.push(await onnxruntime.open(after[0] as string));
-  }
-  return { before: summary(before, one), after: summary(after, other) };
-}
-
-function summary(files: readonly string[], opened: readonly Opened[]): OnnxMeasure {
-  const median = (of: (it: Opened) => number) =>
-    opened.map(of).toSorted((a, b) => a - b)[opened.length >> 1] as number;
-  return {
-    bytes: files.reduce((sum, path) => sum + statSync(path).size, 0),
-    nodes: nodesOf(readContents(files[0] as string)),
-    createMs: median(({ createMs }) => createMs),
-    peakBytes: median(({ peakBytes }) => peakBytes),
-  };
 }
 
 function moveTo(folder: string, paths: readonly string[]): string[] {
