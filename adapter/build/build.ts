@@ -1,14 +1,14 @@
 // config.yaml -> artifact, step by step. Each step is a file of this folder; see adapter/README.md for what the
 // artifact holds.
 
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { checkSize, fillArtifact, type FileSize, measure, totalBytes } from "./artifact.ts";
 import { type Bundler, createBundler } from "./bundle.ts";
 import { type Inspection, inspectBundle } from "./code-cache.ts";
 import { type LoadedConfig, readConfig } from "./config.ts";
 import { listData } from "./data-files.ts";
-import { deploymentText } from "./deployment.ts";
+import { type Deployment, deploymentText } from "./deployment.ts";
 import { writeEntry } from "./entry.ts";
 import { type Example, fitting, readExamples } from "./example-inputs.ts";
 import { findModel } from "./model-file.ts";
@@ -19,7 +19,9 @@ import type { Cpu } from "./platform.ts";
 import { type BuildReport, report } from "./report.ts";
 import { usesSdk } from "./weights/sdk-use.ts";
 import type { Target } from "./runtime-files.ts";
+import { writeSamConfig } from "./samconfig.ts";
 import { stage } from "./staging.ts";
+import { type RenderedTemplates, renderTemplates, writeTemplates } from "./templates.ts";
 import { buildWeights, type MadeFile, pinProject } from "./weights/build.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 import { writeLock } from "./weights/lock.ts";
@@ -46,6 +48,10 @@ export interface BuildOptions {
   optimizeOnnx?: boolean;
   /** For `dev` and `invoke`: sources with `local` are that folder's, no other is looked up, and the lock stays as it is. */
   localWeights?: boolean;
+  /** Write the project's templates, filled, to <outDir>/infra. Default: true for `build`. */
+  templates?: boolean;
+  /** Instead of `server.image`. */
+  image?: string;
   onStep?: (step: string) => void;
 }
 
@@ -59,6 +65,7 @@ export async function build(options: BuildOptions): Promise<BuildReport> {
   const incremental = await createIncrementalBuild({
     zip: isLambda,
     codeCache: isLambda,
+    templates: true,
     outDir: join(options.project, "dist"),
     ...options,
   });
@@ -131,9 +138,12 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
       const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
       const locked = weights.lock !== undefined && writeLock(loaded.project, weights.lock);
       await staging.swapIn();
+      const templates = options.templates ? await writeInfra(loaded, outDir) : undefined;
       return {
         ...report(started, outDir, loaded, bundle, inspection, sizes, { ...weights, locked }, zipBytes),
         optimized: [...sentences],
+        templates: templates?.rendered.map(({ template }) => join(outDir, template)) ?? [],
+        notes: [...(templates?.notes ?? [])],
       };
     } finally {
       await staging.discard();
@@ -157,12 +167,29 @@ function warmBundlers() {
   return { get, dispose: async () => warm?.bundler.dispose() };
 }
 
-function load({ project, target, architecture }: BuildOptions): LoadedConfig {
+function load({ project, target, architecture, image }: BuildOptions): LoadedConfig {
   const loaded = readConfig(project, target);
   findModel(loaded);
-  if (architecture === undefined) return loaded;
-  const serverless = { ...loaded.config.serverless, architecture };
-  return { ...loaded, config: { ...loaded.config, serverless } };
+  const { serverless, server } = loaded.config;
+  return {
+    ...loaded,
+    config: {
+      ...loaded.config,
+      serverless: { ...serverless, ...(architecture && { architecture }) },
+      server: { ...server, ...(image && { image }) },
+    },
+  };
+}
+
+/** The project's templates with this deployment's facts, beside the artifact. */
+async function writeInfra({ project, target }: LoadedConfig, outDir: string): Promise<RenderedTemplates> {
+  const deployment = JSON.parse(
+    await readFile(join(outDir, target, "deployment.json"), "utf8"),
+  ) as Deployment;
+  const templates = renderTemplates(project, deployment);
+  await writeTemplates(outDir, templates.rendered);
+  writeSamConfig(project, deployment.name, templates.rendered);
+  return templates;
 }
 
 /** schema.json, openapi.json and deployment.json. @throws ARTIFACT_TOO_LARGE */

@@ -4,7 +4,9 @@
 
 import { z } from "zod";
 import { file, flag, folder, freeForm, text, texts, whole } from "./config-values.ts";
+import { ACCELERATOR } from "./deployment/accelerators.ts";
 import { EVENT_KEYS } from "./events-schema.ts";
+import { concurrency, managedInstances } from "./lambda-schema.ts";
 import { server } from "./server-schema.ts";
 import { externalData, modelCache, serverlessWeights, weights } from "./weights/schema.ts";
 
@@ -58,6 +60,11 @@ const resources = z
       .describe('a number of cores such as 2, or millicores such as "500m"'),
     memory: z.string().regex(QUANTITY).optional().describe('an amount such as "2Gi" or "512Mi"'),
     use_gpu: flag.optional(),
+    accelerator: z
+      .string()
+      .regex(ACCELERATOR)
+      .optional()
+      .describe('a GPU such as "L4" or "A100", or "L4:2" for two'),
   })
   .describe("a mapping");
 
@@ -98,6 +105,8 @@ const serverless = (eventNames: readonly string[]) =>
         .default(["function-url", "direct"])
         .describe(`a list, each once, of ${eventNames.join(", ")}`),
       url: url.prefault({}),
+      concurrency: concurrency.prefault({}),
+      managed_instances: managedInstances.optional(),
       metrics_namespace: z
         .string()
         .regex(/^[\w./#:-]{1,255}$/)

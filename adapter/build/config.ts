@@ -11,8 +11,10 @@ import { secretVariable } from "../runtime/secrets.ts";
 import { configError, placeOf, type Problem, toProblems } from "./config-problems.ts";
 import { type Config, configSchema, toMegabytes } from "./config-schema.ts";
 import { checkEnvironment } from "./environment.ts";
+import { takesStreams } from "./event-sources.ts";
 import { EVENT_KEYS } from "./events-schema.ts";
 import { eventNames, type Target, weightsSchemes } from "./runtime-files.ts";
+import { checkLambda } from "./lambda-schema.ts";
 import { type ConfiguredWeights, readWeights } from "./weights/config.ts";
 
 /** One project's config.yaml. */
@@ -60,6 +62,9 @@ export function readConfig(project: string, target: Target = "lambda"): LoadedCo
     warnings: [
       ...document.warnings.map((warning) => `config.yaml: ${warning.message}`),
       ...(target === "lambda" ? cpuWarning(config) : []),
+      ...(target === "lambda"
+        ? streamWarning(config, written).map((told) => `${placed(STREAM_KEY)}: ${told}`)
+        : []),
       ...weights.notes.map(({ path, sentence }) => `${placed(path)}: ${sentence}`),
     ],
   };
@@ -128,10 +133,7 @@ function crossChecks(config: Partial<Config>, target: Target): Problem[] {
     typeof config.resources?.memory === "string" ? config.resources.memory : undefined,
   );
   if (target !== "lambda") return problems;
-  if (config.resources?.use_gpu === true) {
-    const sentence = "found true, allowed false: Lambda has no GPU; build with --target server.";
-    problems.push({ path: ["resources", "use_gpu"], sentence });
-  }
+  problems.push(...checkLambda(config));
   if (memory !== undefined && config.resources !== undefined && (memory < 128 || memory > 10_240)) {
     const sentence = `found ${JSON.stringify(config.resources.memory)} (${memory} MB), allowed 128 to 10240 MB`;
     problems.push({ path: ["resources", "memory"], sentence });
@@ -177,6 +179,20 @@ function cpuWarning(config: Config): string[] {
   const wanted = Math.min(10_240, Math.ceil(cores * 1769));
   if (wanted <= config.serverless.memory) return [];
   return [`resources.cpu: Lambda gives CPU by memory; ${cores} cores need serverless.memory: ${wanted}.`];
+}
+
+/** Written, and not the default: somebody counts on it. */
+const STREAM_KEY = ["serverless", "url", "invoke_mode"] as const;
+
+/** The mode is the URL's, the events say who calls: where none of them can be streamed to, answers are whole. */
+function streamWarning({ serverless: { events } }: Config, written: unknown): string[] {
+  const found = STREAM_KEY.reduce((value, key) => (isMapping(value) ? value[key] : undefined), written);
+  if (found !== "response_stream" || events.some(takesStreams)) return [];
+  const able = eventNames().filter(takesStreams).join(", ");
+  return [
+    `found response_stream, but nothing streams to ${events.join(", ")}, so answers are buffered; ` +
+      `add one of ${able} to serverless.events, or remove the key.`,
+  ];
 }
 
 function toSettings(config: Config, target: Target): Settings {

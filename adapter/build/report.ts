@@ -29,6 +29,10 @@ export interface BuildReport {
   locked: boolean;
   /** Of --optimize-onnx: what became of each model. */
   optimized: string[];
+  /** Absolute paths of the templates that were filled with the facts of this build. */
+  templates: string[];
+  /** Of templates that were not: what they lack. */
+  notes: string[];
   warnings: string[];
   milliseconds: number;
   /**
@@ -48,7 +52,7 @@ export function report(
   sizes: readonly FileSize[],
   weights: BuiltWeights & { readonly locked: boolean },
   zipBytes: number | undefined,
-): Omit<BuildReport, "optimized"> {
+): Omit<BuildReport, "optimized" | "templates" | "notes"> {
   const path = join(outDir, `${target}.zip`);
   const large = zipBytes !== undefined && zipBytes > DIRECT_UPLOAD_LIMIT_BYTES;
   return {

@@ -48,15 +48,26 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** The version in our package.json. */
-export const coldframeVersion = (): string => manifest().version;
+export const coldframeVersion = (): string => packageManifest().version;
 
 /** The packages that are installed with ours, unlike those that are the model's to install. */
-export const ownDependencies = (): readonly string[] => Object.keys(manifest().dependencies);
+export const ownDependencies = (): readonly string[] => Object.keys(packageManifest().dependencies);
 
-function manifest(): { version: string; dependencies: Record<string, string> } {
+/** Of our package.json, as it is published. */
+export interface PackageManifest {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+export function packageManifest(): PackageManifest {
+  return JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as PackageManifest;
+}
+
+/** Absolute path of our package: the repository, or node_modules/coldframe. */
+export function packageFolder(): string {
   for (let folder = ADAPTER; ; folder = dirname(folder)) {
-    const file = join(folder, "package.json");
-    if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
+    if (existsSync(join(folder, "package.json"))) return folder;
     if (folder === dirname(folder)) throw new Error(`no package.json above ${ADAPTER}`);
   }
 }

@@ -7,8 +7,6 @@ const NO_IMAGE =
 const INTERNAL = "remove it; it is internal to Truss and changes nothing here.";
 const OTHER_ENGINE =
   "remove it; engines of Baseten do not run on Lambda, so call a model from predict instead.";
-const NO_GPU =
-  "remove it; Lambda has no GPU, so use a model that runs on CPU (memory up to 10240 MB, about 6 vCPU).";
 const BY_MEMORY = "remove it; Lambda sizes a function by serverless.memory, where 1769 MB is one vCPU.";
 
 /** Dotted path of a key -> what to do instead. */
@@ -44,7 +42,6 @@ export const TRUSS_KEYS: ReadonlyMap<string, string> = new Map([
   ["apply_library_patches", INTERNAL],
   ["cache_internal", INTERNAL],
   ["use_local_src", INTERNAL],
-  ["resources.accelerator", NO_GPU],
   ["resources.instance_type", BY_MEMORY],
   [
     "resources.node_count",

@@ -11,6 +11,7 @@ interface Options {
   readonly arch?: "arm64" | "x86_64";
   readonly refreshWeights?: true;
   readonly optimizeOnnx?: true;
+  readonly image?: string;
   readonly json?: true;
 }
 
@@ -30,6 +31,7 @@ export function buildCommand(): Command {
       "--optimize-onnx",
       "optimise ONNX models of data_dir and of local folders of weights for a fast start",
     )
+    .option("--image <reference>", "instead of server.image in config.yaml: where the image is pushed to")
     .option("--json", "print one JSON object instead of text")
     .addHelpText("after", "\nExample:\n  $ coldframe build my-model --arch arm64")
     .action(async (project: string, options: Options) => {
@@ -39,8 +41,9 @@ export function buildCommand(): Command {
         ...(options.arch && { architecture: options.arch }),
         ...(options.refreshWeights && { refreshWeights: true }),
         ...(options.optimizeOnnx && { optimizeOnnx: true }),
+        ...(options.image && { image: options.image }),
       });
-      for (const sentence of report.optimized) note(sentence);
+      for (const sentence of [...report.optimized, ...report.notes]) note(sentence);
       for (const warning of report.warnings) note(`${colors.yellow("warning")}: ${warning}`);
       if (options.json) jsonResult(report);
       else result(describe(report));
@@ -75,6 +78,7 @@ function describe(report: BuildReport): string {
     const absent = `absent: only a machine of ${architecture} with the same Node makes one`;
     rows.push(["code cache", codeCache === "made" ? "made" : absent]);
   } else rows.push(["start", `node ${join(report.directory, "index.mjs")}`]);
+  rows.push(...report.templates.map((file, i): [string, string] => [i === 0 ? "templates" : "", file]));
   rows.push(["built in", milliseconds(report.milliseconds)]);
   return table(rows);
 }

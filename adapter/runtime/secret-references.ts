@@ -6,6 +6,9 @@ import { createSecretStore, type SecretStore, type StoredSecret } from "./aws/se
 import { ColdframeError } from "./errors.ts";
 import { logAnything } from "./observe/log-anything.ts";
 
+/** Service, id, query, key, query: the query before or behind the key, both are written. */
+const REFERENCE = /^aws-(secretsmanager|ssm):\/\/([^?#]+)(?:\?([^#]*))?(?:#([^?]+))?(?:\?(.*))?$/s;
+
 /** How long a failed refresh is not tried again, at most. */
 const RETRY_MS = 30_000;
 
@@ -47,6 +50,12 @@ export async function resolveReferences(
   );
   if (failures.length > 0) throw together(failures);
   return new Map(results.flatMap((result) => (result.status === "fulfilled" ? result.value : [])));
+}
+
+/** What a value points at; `undefined` for a value that is the secret itself. */
+export function referenceOf(value: string): Pick<StoredSecret, "service" | "id"> | undefined {
+  const [, service, id] = REFERENCE.exec(value) ?? [];
+  return id === undefined ? undefined : { service: service as StoredSecret["service"], id };
 }
 
 /** One stored secret, and everybody who wants something of it. */
@@ -122,8 +131,7 @@ function parse(name: string, text: string): Reference {
       what,
       "Write `aws-secretsmanager://name#key`, `aws-ssm:///path` or an ARN behind `//`, and `?ttl=300` to read it again after so many seconds.",
     );
-  // The query before or behind the key: both are written.
-  const parts = /^aws-(secretsmanager|ssm):\/\/([^?#]+)(?:\?([^#]*))?(?:#([^?]+))?(?:\?(.*))?$/s.exec(text);
+  const parts = REFERENCE.exec(text);
   if (!parts) throw wrong("that is no reference");
   const [, service, id, before, key, behind] = parts as unknown as [
     string,

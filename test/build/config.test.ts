@@ -74,7 +74,7 @@ describe("a refusal", () => {
       "a misspelt key",
       "serverless:\n  memroy: 512",
       "CONFIG_UNKNOWN_KEY",
-      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url, metrics_namespace, weights, sqs, s3.",
+      "config.yaml:2: serverless.memroy: unknown key, did you mean memory? Valid here: runtime, architecture, memory, timeout, ephemeral_storage, events, url, concurrency, managed_instances, metrics_namespace, weights, sqs, s3.",
     ],
     [
       "a key of another section",
@@ -98,7 +98,7 @@ describe("a refusal", () => {
       "a GPU",
       "resources:\n  use_gpu: true",
       "CONFIG_INVALID",
-      "config.yaml:2: resources.use_gpu: found true, allowed false: Lambda has no GPU; build with --target server.",
+      "config.yaml:2: resources.use_gpu: found true, allowed false: Lambda has GPUs on managed instances alone; set serverless.managed_instances.accelerator_memory_gib, or build with --target server.",
     ],
     [
       "memory by Truss's name",
@@ -225,7 +225,8 @@ describe("an accepted config", () => {
       events: ["function-url", "direct"],
       url: { auth: "iam", invoke_mode: "response_stream" },
       weights: { verify: "auto", verify_warm: "stat", connections: "auto", lock: true },
-      sqs: {},
+      concurrency: {},
+      sqs: { batch_size: 1, max_receive_count: 5 },
       s3: { input: "bytes", max_megabytes: 100 },
     });
     assert.deepEqual(settings, {
@@ -250,6 +251,18 @@ describe("an accepted config", () => {
     assert.deepEqual(warnings, [
       "resources.cpu: Lambda gives CPU by memory; 4 cores need serverless.memory: 7076.",
     ]);
+  });
+
+  test("says so when somebody counts on streams that no event source takes", () => {
+    const warningsOf = (serverless: string) => read(`serverless:\n${serverless}`).warnings;
+    const streamed = "  url:\n    invoke_mode: response_stream\n";
+    assert.deepEqual(warningsOf(`  events: [alb, sqs]\n${streamed}`), [
+      "config.yaml:4: serverless.url.invoke_mode: found response_stream, but nothing streams to alb, sqs, so answers " +
+        "are buffered; add one of api-gateway, direct, function-url to serverless.events, or remove the key.",
+    ]);
+    assert.deepEqual(warningsOf(`  events: [alb, direct]\n${streamed}`), []);
+    assert.deepEqual(warningsOf("  events: [alb, sqs]\n"), []);
+    assert.deepEqual(warningsOf("  events: [alb]\n  url:\n    invoke_mode: buffered\n"), []);
   });
 
   test("serverless.memory wins over resources.memory", () => {

@@ -1,11 +1,12 @@
 // Which of the two handlers a deployment names: decided by its event sources and its function URL.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { readConfig } from "../../adapter/build/config.ts";
 import { deploymentText } from "../../adapter/build/deployment.ts";
 import { eventNames } from "../../adapter/build/runtime-files.ts";
 import { takesStreams } from "../../adapter/build/event-sources.ts";
+import { deploymentOf, FULL } from "../infra/_facts.ts";
 import { makeProject } from "./_project.ts";
 
 function handlerOf(events: string, mode?: string): string {
@@ -46,4 +47,192 @@ test("one source that does is enough for the streaming one: the others get their
     assert.equal(handlerOf(events), "index.stream", events);
     assert.equal(handlerOf(events, "buffered"), "index.buffered", events);
   }
+});
+
+describe("what the function's role may do", () => {
+  const statementsOf = (config: string) =>
+    Object.fromEntries(deploymentOf(config, "lambda").iam.map(({ Sid, ...statement }) => [Sid, statement]));
+
+  test("is what config.yaml needs, and no more", () => {
+    const account = "${AWS::Region}:${AWS::AccountId}";
+    assert.deepEqual(statementsOf(FULL), {
+      ReadWeights: {
+        Effect: "Allow",
+        Action: ["s3:GetObject", "s3:GetObjectVersion"],
+        Resource: ["arn:aws:s3:::sample-weights/models/v1/*", "arn:aws:s3:::other-weights/vocabulary.json"],
+      },
+      ListWeights: {
+        Effect: "Allow",
+        Action: ["s3:ListBucket"],
+        Resource: ["arn:aws:s3:::sample-weights"],
+        Condition: { StringEquals: { "s3:prefix": "models/v1/" } },
+      },
+      ReadSecrets: {
+        Effect: "Allow",
+        Action: ["secretsmanager:GetSecretValue"],
+        Resource: [
+          `arn:\${AWS::Partition}:secretsmanager:${account}:secret:\${SecretsPrefix}hub_token-??????`,
+        ],
+      },
+      ReadParameters: {
+        Effect: "Allow",
+        Action: ["ssm:GetParameter"],
+        Resource: [`arn:\${AWS::Partition}:ssm:${account}:parameter/prod/api-key`],
+      },
+      SendResults: {
+        Effect: "Allow",
+        Action: ["s3:PutObject"],
+        Resource: ["arn:${AWS::Partition}:s3:::sample-results/answers/*"],
+      },
+      WriteTraces: {
+        Effect: "Allow",
+        Action: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+        Resource: ["*"],
+      },
+    });
+    assert.deepEqual(statementsOf(""), {});
+  });
+
+  test("reads one secret once, by the ARN when config.yaml has it", () => {
+    const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hub-AbCdEf";
+    const { ReadSecrets } = statementsOf(
+      `secrets: { a: "aws-secretsmanager://${arn}#x", b: "aws-secretsmanager://${arn}#y", c: "aws-ssm:///p:3" }\n`,
+    );
+    assert.deepEqual(ReadSecrets?.Resource, [arn]);
+  });
+
+  test("takes a role where the weights have one of their own", () => {
+    const role = "arn:aws:iam::123456789012:role/reader";
+    const statements = statementsOf(
+      `weights:\n  - source: s3://theirs/model/\n    auth: { auth_method: AWS_OIDC, aws_oidc_role_arn: "${role}" }\n`,
+    );
+    assert.deepEqual(Object.keys(statements), ["AssumeWeightsRole"]);
+    assert.deepEqual(statements["AssumeWeightsRole"]?.Resource, [role]);
+  });
+});
+
+describe("how many environments there may be", () => {
+  const ofConfig = (config: string) => deploymentOf(config, "lambda");
+
+  test("a public URL has a ceiling, whether or not config.yaml names one", () => {
+    assert.equal(ofConfig("").concurrency.reserved, 0);
+    assert.equal(ofConfig("serverless: { url: { auth: none } }\n").concurrency.reserved, 10);
+    assert.equal(
+      ofConfig("serverless: { url: { auth: none }, concurrency: { reserved: 3 } }\n").concurrency.reserved,
+      3,
+    );
+    assert.equal(ofConfig("serverless: { url: { auth: none }, events: [direct] }\n").concurrency.reserved, 0);
+  });
+
+  test("a queue uses no more than are reserved", () => {
+    const queueOf = (more: string) => ofConfig(`serverless: { events: [sqs]${more} }\n`).queue;
+    assert.equal(queueOf("").max_concurrency, 10);
+    assert.equal(queueOf(", concurrency: { reserved: 4 }").max_concurrency, 4);
+    assert.equal(queueOf(", sqs: { max_concurrency: 50 }").max_concurrency, 50);
+    assert.throws(
+      () => queueOf(", concurrency: { reserved: 1 }"),
+      /allowed at least what a queue may use, 2/,
+    );
+    assert.throws(
+      () => queueOf(", concurrency: { reserved: 4 }, sqs: { max_concurrency: 5 }"),
+      /allowed at least/,
+    );
+  });
+
+  test("no more are kept ready than may be", () => {
+    assert.throws(
+      () => ofConfig("serverless: { concurrency: { reserved: 2, provisioned: 3 } }\n"),
+      /serverless\.concurrency\.provisioned: found 3, allowed at most concurrency\.reserved, 2/,
+    );
+  });
+});
+
+describe("a GPU", () => {
+  const managed = "serverless: { managed_instances: { accelerator_memory_gib: 24 } }\n";
+
+  test("of Lambda is on managed instances", () => {
+    const config = `resources: { use_gpu: true }\nruntime: { predict_concurrency: 8 }\n${managed}`;
+    assert.deepEqual(deploymentOf(config, "lambda").managed_instances, {
+      accelerator_memory_gib: 24,
+      memory_mb: 2048,
+      max_vcpus: 16,
+      min_environments: 0,
+      max_environments: 4,
+      max_concurrency: 8,
+    });
+    assert.equal(deploymentOf("", "lambda").managed_instances, null);
+    assert.throws(
+      () => deploymentOf("resources: { accelerator: L4 }\n", "lambda"),
+      /managed instances alone/,
+    );
+    const arm = managed.replace("{ managed", "{ architecture: arm64, managed");
+    assert.throws(() => deploymentOf(arm, "lambda"), /found "arm64", allowed "x86_64"/);
+  });
+
+  test("of a container has the name that each platform gives it", () => {
+    const { gpu } = deploymentOf('resources: { accelerator: "L4:2" }\n', "server");
+    assert.partialDeepStrictEqual(gpu, { accelerator: "L4", count: 2, cloud_run: "nvidia-l4" });
+    assert.throws(
+      () => deploymentOf("resources: { accelerator: RTX }\n", "server"),
+      /allowed a GPU such as "L4"/,
+    );
+  });
+});
+
+test("a name is one that Kubernetes, Cloud Run and CloudFormation take", () => {
+  for (const [name, label] of [
+    ["Sample.model", "sample-model"],
+    ["7B_chat", "model-7b-chat"],
+    ["a--b-", "a-b"],
+    ["x".repeat(64), "x".repeat(52)],
+  ] as const) {
+    assert.equal(deploymentOf(`model_name: ${name}\n`, "server").name, label);
+  }
+});
+
+describe("what platforms want in a form of their own", () => {
+  const { platforms } = deploymentOf(FULL, "server");
+
+  test("is the model's variables, and its secrets by reference", () => {
+    const greeting = { name: "GREETING", value: "hello" };
+    const inSecret = (variable: string, key: string, optional: object = {}) => ({
+      name: `COLDFRAME_SECRET_${variable}`,
+      valueFrom: { secretKeyRef: { name: "sample-model-secrets", key, ...optional } },
+    });
+    assert.deepEqual(platforms.kubernetes.env, [
+      greeting,
+      inSecret("HUB_TOKEN", "hub_token"),
+      inSecret("API_KEY", "api_key", { optional: true }),
+      inSecret("NOTE", "note", { optional: true }),
+    ]);
+    assert.deepEqual(platforms.cloud_run.env, [
+      greeting,
+      {
+        name: "COLDFRAME_SECRET_HUB_TOKEN",
+        valueFrom: { secretKeyRef: { name: "sample-model-hub_token", key: "latest" } },
+      },
+    ]);
+    assert.deepEqual(platforms.runpod.env, {
+      GREETING: "hello",
+      COLDFRAME_SECRET_HUB_TOKEN: "{{ RUNPOD_SECRET_hub_token }}",
+    });
+    assert.deepEqual(platforms.baseten.secrets, { hub_token: null, api_key: null, note: null });
+  });
+
+  test("is time to load, as much as each of them gives", () => {
+    const timesOf = (yaml: string) => {
+      const { cloud_run, knative, runpod } = deploymentOf(yaml, "server").platforms;
+      return [cloud_run.startup_probe.failureThreshold, knative.progress_deadline, runpod.timeout_ms];
+    };
+    assert.deepEqual(timesOf("server: { request_timeout_seconds: 600 }\n"), [240, "1800s", 600_000]);
+    assert.deepEqual(timesOf("runtime: { load_timeout_seconds: 60 }\n"), [60, "60s", 300_000]);
+    assert.deepEqual(timesOf("resources: { accelerator: L4 }\n"), [1800, "1800s", 300_000]);
+  });
+
+  test("is the GPU by its name there", () => {
+    const gpu = deploymentOf("resources: { accelerator: 'L4:2' }\n", "server");
+    assert.equal(gpu.platforms.baseten.accelerator, "L4:2");
+    assert.equal(gpu.gpu?.runpod_pool, "AMPERE_24");
+    assert.equal(platforms.baseten.accelerator, null);
+  });
 });

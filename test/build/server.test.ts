@@ -65,7 +65,11 @@ describe("the artifact", () => {
       max_body_mb: 100,
       request_timeout_seconds: null,
       shutdown_grace_seconds: 60,
-      resources: { use_gpu: true, memory: "80Gi", cpu: 16 },
+      cpu: "16",
+      memory: "80Gi",
+      gpu: { accelerator: null, count: 1 },
+      concurrency: 4,
+      termination_grace_seconds: 60,
     });
     const bytes = readdirSync(report.directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -123,7 +127,7 @@ describe("config.yaml", () => {
     ["server:\n  max_body_mb: 0", "config.yaml:2: server.max_body_mb: found 0, allowed 1 to 2048 MB"],
     [
       "server:\n  max_quee: 1",
-      "config.yaml:2: server.max_quee: unknown key, did you mean max_queue? Valid here: max_queue, max_body_mb, request_timeout_seconds, shutdown_grace_seconds, exit_on_failed_load.",
+      "config.yaml:2: server.max_quee: unknown key, did you mean max_queue? Valid here: max_queue, max_body_mb, request_timeout_seconds, shutdown_grace_seconds, exit_on_failed_load, image.",
     ],
   ];
   for (const [text, message] of refusals) {

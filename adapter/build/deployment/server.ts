@@ -1,0 +1,92 @@
+// deployment.json of a server: what templates of container platforms set. Quantities are in Kubernetes' notation, which
+// Cloud Run, Knative and KServe read as well.
+
+import { DEFAULT_PORT } from "../../runtime/targets/server/address.ts";
+import type { Config } from "../config-schema.ts";
+import { ACCELERATOR, type AcceleratorNames, ACCELERATORS } from "./accelerators.ts";
+import { type Facts, factsOf } from "./facts.ts";
+import { type Platforms, platformFacts } from "./platforms.ts";
+
+export interface ServerDeployment extends Facts {
+  readonly target: "server";
+  /** What `node` is started with, in the artifact's folder. */
+  readonly entry: "index.mjs";
+  /** `null` when neither `server.image` nor --image says where the image is. */
+  readonly image: string | null;
+  /** Where it listens unless PORT says otherwise. */
+  readonly port: number;
+  readonly max_queue: number;
+  readonly max_body_mb: number;
+  /** `null`: as long as it takes. */
+  readonly request_timeout_seconds: number | null;
+  /** `null`: what the platform is known to give. */
+  readonly shutdown_grace_seconds: number | null;
+  /** Calls that one instance works on at the same time; platforms send no more, or add instances. */
+  readonly concurrency: number;
+  /** For platforms that want a number: a call may take so long. */
+  readonly timeout_seconds: number;
+  readonly termination_grace_seconds: number;
+  /** A startup probe that lasts as long as `load` may. */
+  readonly startup_probe: { readonly period_seconds: number; readonly failure_threshold: number };
+  readonly cpu: string;
+  readonly memory: string;
+  readonly gpu: Gpu | null;
+  readonly platforms: Platforms;
+}
+
+/** The names that platforms have for it are absent where they do not have it, or config.yaml does not say which. */
+export interface Gpu extends AcceleratorNames {
+  readonly accelerator: string | null;
+  readonly count: number;
+}
+
+/** What most platforms give a call when nothing is said. */
+const TIMEOUT_SECONDS = 300;
+
+const GRACE_SECONDS = 30;
+
+const PROBE_PERIOD_SECONDS = 10;
+
+/** Enough for a small model. */
+const CPU = "1";
+const MEMORY = "2Gi";
+
+/** What is a server's own in deployment.json. */
+export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts> {
+  const { server, resources, runtime } = config;
+  const { request_timeout_seconds, shutdown_grace_seconds } = server;
+  const timeoutSeconds = request_timeout_seconds ?? TIMEOUT_SECONDS;
+  const gpu = gpuOf(resources);
+  return {
+    target: "server",
+    entry: "index.mjs",
+    image: server.image ?? null,
+    port: DEFAULT_PORT,
+    max_queue: server.max_queue,
+    max_body_mb: server.max_body_mb,
+    request_timeout_seconds: request_timeout_seconds ?? null,
+    shutdown_grace_seconds: shutdown_grace_seconds ?? null,
+    concurrency: Math.max(runtime.predict_concurrency, runtime.batch?.max_size ?? 1),
+    timeout_seconds: timeoutSeconds,
+    termination_grace_seconds: shutdown_grace_seconds ?? GRACE_SECONDS,
+    startup_probe: {
+      period_seconds: PROBE_PERIOD_SECONDS,
+      failure_threshold: Math.ceil(runtime.load_timeout_seconds / PROBE_PERIOD_SECONDS),
+    },
+    cpu: String(resources.cpu ?? CPU),
+    memory: resources.memory ?? MEMORY,
+    gpu,
+    platforms: platformFacts({
+      facts: factsOf(config, 0, [], 0),
+      gpu,
+      loadSeconds: runtime.load_timeout_seconds,
+      timeoutSeconds,
+    }),
+  };
+}
+
+function gpuOf({ accelerator, use_gpu }: Config["resources"]): Gpu | null {
+  const [, name, count = "1"] = ACCELERATOR.exec(accelerator ?? "") ?? [];
+  if (name !== undefined) return { accelerator: name, count: Number(count), ...ACCELERATORS[name] };
+  return use_gpu ? { accelerator: null, count: 1 } : null;
+}
