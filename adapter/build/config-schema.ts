@@ -105,7 +105,7 @@ const serverless = (eventNames: readonly string[]) =>
         .default(["function-url", "direct"])
         .describe(`a list, each once, of ${eventNames.join(", ")}`),
       url: url.prefault({}),
-      concurrency: concurrency.prefault({}),
+      concurrency: concurrency.optional(),
       managed_instances: managedInstances.optional(),
       metrics_namespace: z
         .string()

@@ -17,9 +17,9 @@ export const sqs = z
       .refine((place) => QUEUE_URL.test(place) || S3_PREFIX.test(place))
       .optional()
       .describe("the URL of an SQS queue, or s3://bucket/prefix/"),
-    batch_size: whole(1, 10).default(1),
+    batch_size: whole(1, 10).optional(),
     max_concurrency: whole(2, 1000).optional(),
-    max_receive_count: whole(1, 1000).default(5),
+    max_receive_count: whole(1, 1000).optional(),
   })
   .describe("a mapping");
 

@@ -50,7 +50,7 @@ export function reservedOf({
 }: Config["serverless"]): number | null {
   if (managed_instances !== undefined) return null;
   const isPublic = url.auth === "none" && events.includes("function-url");
-  return concurrency.reserved ?? (isPublic ? PUBLIC_RESERVED : null);
+  return concurrency?.reserved ?? (isPublic ? PUBLIC_RESERVED : null);
 }
 
 /** Environments that work on a queue at the same time, at most. */

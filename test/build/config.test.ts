@@ -225,8 +225,7 @@ describe("an accepted config", () => {
       events: ["function-url", "direct"],
       url: { auth: "iam", invoke_mode: "response_stream" },
       weights: { verify: "auto", verify_warm: "stat", connections: "auto", lock: true },
-      concurrency: {},
-      sqs: { batch_size: 1, max_receive_count: 5 },
+      sqs: {},
       s3: { input: "bytes", max_megabytes: 100 },
     });
     assert.deepEqual(settings, {

@@ -97,6 +97,12 @@ export interface Alarms {
   readonly dead_letters: number;
 }
 
+/** A model takes one message at a time; of a batch, the last would wait for the others. */
+const BATCH_SIZE = 1;
+
+/** After so many tries a message is dead. */
+const MAX_RECEIVE_COUNT = 5;
+
 /** AWS's advice for a queue in front of a function: time for retries of a throttled batch. */
 const VISIBILITY_TIMEOUTS = 6;
 
@@ -140,7 +146,7 @@ export function lambdaFacts(
     queue: queue(serverless),
     concurrency: {
       reserved: reservedOf(serverless) ?? 0,
-      provisioned: serverless.concurrency.provisioned ?? 0,
+      provisioned: serverless.concurrency?.provisioned ?? 0,
     },
     managed_instances: managedInstances(config),
     secret_environment: secretEnvironment(config.secrets),
@@ -178,7 +184,7 @@ function functionUrl({ auth, invoke_mode, cors }: Config["serverless"]["url"]): 
 }
 
 function queue(serverless: Config["serverless"]): Queue {
-  const { batch_size, max_receive_count } = serverless.sqs;
+  const { batch_size = BATCH_SIZE, max_receive_count = MAX_RECEIVE_COUNT } = serverless.sqs;
   return {
     actions: CONSUME,
     function_response_types: ["ReportBatchItemFailures"],

@@ -26,8 +26,8 @@ export interface Platforms {
   readonly kubernetes: { readonly env: readonly EnvVar[] };
   /** Secrets without a default are `<name>-<secret>` in Secret Manager. */
   readonly cloud_run: { readonly env: readonly EnvVar[]; readonly startup_probe: Probe };
-  /** How long a revision may take to become ready. */
-  readonly knative: { readonly progress_deadline: string };
+  /** How long a revision may take to become ready; and the grace, which is a call's time there. */
+  readonly knative: { readonly progress_deadline: string; readonly grace_ms: number };
   /** Secrets without a default are RunPod's own of the same name. */
   readonly runpod: { readonly env: Readonly<Record<string, string>>; readonly timeout_ms: number };
   /** All secrets, which Baseten mounts as files. */
@@ -43,6 +43,7 @@ export interface Source {
   readonly gpu: Gpu | null;
   readonly loadSeconds: number;
   readonly timeoutSeconds: number;
+  readonly graceSeconds: number;
 }
 
 /** Cloud Run's longest startup; an instance with a GPU has more. */
@@ -53,7 +54,8 @@ const CLOUD_RUN_GPU_STARTUP_SECONDS = 1800;
 const CLOUD_RUN_PERIOD_SECONDS = 1;
 
 /** Everything that platforms want otherwise. */
-export function platformFacts({ facts, gpu, loadSeconds, timeoutSeconds }: Source): Platforms {
+export function platformFacts(source: Source): Platforms {
+  const { facts, gpu, loadSeconds, timeoutSeconds, graceSeconds } = source;
   const { name, environment, secrets } = facts;
   const plain = Object.entries(environment).map(([variable, value]) => ({ name: variable, value }));
   const required = secrets.filter((secret) => !secret.has_default);
@@ -86,7 +88,10 @@ export function platformFacts({ facts, gpu, loadSeconds, timeoutSeconds }: Sourc
         failureThreshold: Math.min(loadSeconds, startupSeconds) / CLOUD_RUN_PERIOD_SECONDS,
       },
     },
-    knative: { progress_deadline: `${loadSeconds}s` },
+    knative: {
+      progress_deadline: `${loadSeconds}s`,
+      grace_ms: Math.min(graceSeconds, timeoutSeconds) * 1000,
+    },
     runpod: {
       env: {
         ...environment,

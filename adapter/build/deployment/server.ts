@@ -26,6 +26,8 @@ export interface ServerDeployment extends Facts {
   /** For platforms that want a number: a call may take so long. */
   readonly timeout_seconds: number;
   readonly termination_grace_seconds: number;
+  /** As long as `load` may take. */
+  readonly load_timeout_seconds: number;
   /** A startup probe that lasts as long as `load` may. */
   readonly startup_probe: { readonly period_seconds: number; readonly failure_threshold: number };
   readonly cpu: string;
@@ -56,6 +58,7 @@ export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts>
   const { server, resources, runtime } = config;
   const { request_timeout_seconds, shutdown_grace_seconds } = server;
   const timeoutSeconds = request_timeout_seconds ?? TIMEOUT_SECONDS;
+  const graceSeconds = shutdown_grace_seconds ?? GRACE_SECONDS;
   const gpu = gpuOf(resources);
   return {
     target: "server",
@@ -68,7 +71,8 @@ export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts>
     shutdown_grace_seconds: shutdown_grace_seconds ?? null,
     concurrency: Math.max(runtime.predict_concurrency, runtime.batch?.max_size ?? 1),
     timeout_seconds: timeoutSeconds,
-    termination_grace_seconds: shutdown_grace_seconds ?? GRACE_SECONDS,
+    termination_grace_seconds: graceSeconds,
+    load_timeout_seconds: runtime.load_timeout_seconds,
     startup_probe: {
       period_seconds: PROBE_PERIOD_SECONDS,
       failure_threshold: Math.ceil(runtime.load_timeout_seconds / PROBE_PERIOD_SECONDS),
@@ -81,6 +85,7 @@ export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts>
       gpu,
       loadSeconds: runtime.load_timeout_seconds,
       timeoutSeconds,
+      graceSeconds,
     }),
   };
 }
