@@ -56,7 +56,7 @@ type Awaitable<T> = T | Promise<T>;
 
 /**
  * The class in model/model.ts. Every member is optional to the type system; a model without `predict` is refused when
- * it is built.
+ * it is built. Declared as methods, whose parameters a model may narrow.
  *
  * `predict` returns any JSON value, a `Uint8Array`, a `Response`, or an iterable, async iterable or `ReadableStream`,
  * which streams. An array or a string is a value.
@@ -65,19 +65,15 @@ export interface Model extends Partial<Record<VendorMember, VendorMethod>> {
   setupEnvironment?(environment: string): Awaitable<void>;
   /** Gets what the constructor got. */
   load?(context: ModelContext): Awaitable<void>;
-  // biome-ignore lint/suspicious/noExplicitAny: an author narrows the input; parameters are contravariant.
-  preprocess?(input: any, invocation: Invocation): unknown;
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  predict?(input: any, invocation: Invocation): unknown;
+  preprocess?(input: unknown, invocation: Invocation): unknown;
+  predict?(input: unknown, invocation: Invocation): unknown;
   /**
    * Many calls of predict as one, where config.yaml has `runtime.batch`. An output that is an Error, or a promise that
    * rejects, fails only its own caller. When the whole call throws, its inputs are tried again in halves.
    * @returns one output for each input, in the same order
    */
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  predictBatch?(inputs: any, invocations: readonly Invocation[]): Awaitable<readonly unknown[]>;
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  postprocess?(output: any, invocation: Invocation): unknown;
+  predictBatch?(inputs: unknown, invocations: readonly Invocation[]): Awaitable<readonly unknown[]>;
+  postprocess?(output: unknown, invocation: Invocation): unknown;
   isHealthy?(): unknown;
   /**
    * What GET /metrics of a server says beside its own: text in Prometheus's format, such as `register.metrics()` of
@@ -87,8 +83,8 @@ export interface Model extends Partial<Record<VendorMember, VendorMethod>> {
   unload?(): Awaitable<void>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: as above.
-type VendorMethod = (request: any, invocation: Invocation) => unknown;
+/** Of a method, not of a function: so an author may say what the request is. */
+type VendorMethod = { answer(request: unknown, invocation: Invocation): unknown }["answer"];
 
 /** The class itself: how it is constructed and what it says of its input and output. */
 export interface ModelClass {

@@ -32,7 +32,8 @@ test("a cold start fetches the weights, and its log line says what and how fast"
   assert.deepEqual(resultOf(await lambda.invoke({})), { digest, shipped: "a b c" });
   const line = lines.map(parse).find(({ message }) => message === "cold start");
   assert.partialDeepStrictEqual(line, { weights: { files: 1, bytes: 12 * MIB, fetched_bytes: 12 * MIB } });
-  assert.ok(line?.weights.mb_per_s > 0 && line?.phases.weights > 0, JSON.stringify(line));
+  const { weights, phases } = line as Required<Line>;
+  assert.ok(weights.mb_per_s > 0 && phases.weights > 0, JSON.stringify(line));
 });
 
 test("a process that is started again in the same environment fetches nothing", async (t) => {
@@ -41,7 +42,7 @@ test("a process that is started again in the same environment fetches nothing", 
   await lambda.kill();
   assert.deepEqual(resultOf(await lambda.invoke({})), { digest, shipped: "a b c" });
   assert.equal(s3.requests.length, before);
-  assert.equal(lines.map(parse).findLast(({ message }) => message === "cold start").weights.warm, true);
+  assert.equal(lines.map(parse).findLast(({ message }) => message === "cold start")?.weights?.warm, true);
 });
 
 test("when the init window runs out, the same fetch goes on in the first invocation, through a freeze", async (t) => {
@@ -221,10 +222,17 @@ async function start(t: TestContext, options: Options) {
   return { lambda, s3, lines, digest, environment: variables as Record<string, string> };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a line of the log, of whatever shape.
-function parse(line: string): any {
+/** What is read of a line of the log. */
+interface Line {
+  readonly [field: string]: unknown;
+  readonly message?: string;
+  readonly weights?: { readonly mb_per_s: number; readonly warm?: boolean };
+  readonly phases?: { readonly weights: number };
+}
+
+function parse(line: string): Line {
   try {
-    return JSON.parse(line);
+    return JSON.parse(line) as Line;
   } catch {
     return { message: line };
   }

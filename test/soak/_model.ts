@@ -24,8 +24,21 @@ server:
 `,
   "model/model.ts": `import { setTimeout as sleep } from "node:timers/promises";
 
+interface Input {
+  fail?: boolean;
+  sleep?: number;
+  rows?: number;
+  file?: Uint8Array & { name: string };
+  note?: string;
+  words?: number;
+  pause?: number;
+  failAfter?: number;
+  large?: boolean;
+  echo?: unknown;
+}
+
 export default class Model {
-  async predict(input: any, { signal }: { signal: AbortSignal }) {
+  async predict(input: Input | Uint8Array, { signal }: { signal: AbortSignal }) {
     if (input instanceof Uint8Array) return input;
     if (input.fail) throw new RangeError("this one fails");
     if (input.sleep) await sleep(input.sleep, undefined, { signal });
@@ -36,7 +49,7 @@ export default class Model {
     return { echo: input.echo };
   }
 
-  async *speak({ words, pause, failAfter }: { words: number; pause?: number; failAfter?: number }) {
+  async *speak({ words = 0, pause, failAfter }: Input) {
     for (let i = 0; i < words; i++) {
       if (i === failAfter) throw new RangeError("lost its voice");
       yield { word: i };

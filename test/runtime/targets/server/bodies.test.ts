@@ -8,8 +8,9 @@ import { buildServer, startServer } from "../_server.ts";
 
 const artifact = await buildServer({
   "config.yaml": "server:\n  max_body_mb: 1\n",
-  "model/model.ts": `export default class Model {
-    predict(input: any, { headers }: { headers: Record<string, string> }) {
+  "model/model.ts": `interface Input { image?: Uint8Array & { name: string }; note?: string; rows?: number }
+  export default class Model {
+    predict(input: Input | Uint8Array, { headers }: { headers: Record<string, string> }) {
       if (input instanceof Uint8Array) return { type: headers["content-type"], bytes: input.length };
       if (input?.image) return { name: input.image.name, bytes: input.image.length, note: input.note };
       return input?.rows ? Array.from({ length: input.rows }, (_, id) => ({ id, label: "cat" })) : input;
