@@ -35,6 +35,7 @@ const METHODS = [
   "load",
   "preprocess",
   "predictBatch",
+  "embeddingsBatch",
   "postprocess",
   "isHealthy",
   "metrics",

@@ -1,5 +1,6 @@
-// Dynamic batching: calls of predict that come at about the same time become one call of predictBatch. Each caller has
-// an answer, an error, a deadline and a cancellation of its own, and the batch has the slot of `predict_concurrency`.
+// Dynamic batching: calls of predict that come at about the same time become one call of predictBatch, and calls of
+// embeddings one of embeddingsBatch. Each caller has an answer, an error, a deadline and a cancellation of its own, and the
+// batch has the slot of `predict_concurrency`.
 //
 // How long a batch that has its slot waits for more: to the end of this turn of the event loop, and on while every turn
 // brings somebody, which is no wait but the reading of what is there. Then up to max_delay_ms, only until as many are there
@@ -9,20 +10,21 @@
 import { Cancellation } from "./call.ts";
 import { queueFull, type TakeSlot, type TakeTurn, type Turn } from "./concurrency.ts";
 import { ColdframeError } from "./errors.ts";
-import type { Invocation, Model } from "./model.ts";
-import { computeAll, type Item } from "./predict-batch.ts";
+import type { Invocation, Model, VendorMember } from "./model.ts";
+import { type BatchMethod, computeAll, type Item } from "./predict-batch.ts";
 
 /** `runtime.batch` of config.yaml. */
 export interface BatchSettings {
-  /** The most inputs of one call of predictBatch. */
+  /** The most inputs of one call of predictBatch, or of embeddingsBatch. */
   readonly maxSize: number;
   /** The longest that a free slot waits for more of them. */
   readonly maxDelayMs: number;
 }
 
 /**
- * Makes the calls of a model's predict take turns in batches; those of its other members take slots as ever.
- * @param maxQueue how many calls may wait for a slot; who gathers in a free one does not wait
+ * Makes the calls of a model's predict take turns in batches, and those of its embeddings where it has an embeddingsBatch;
+ * those of its other members take slots as ever.
+ * @param maxQueue how many calls may wait for a slot, of each of the two; who gathers in a free one does not wait
  */
 export type Batching = (model: Model, takeSlot: TakeSlot, maxQueue?: number) => TakeTurn;
 
@@ -35,9 +37,16 @@ export const batching = (settings: BatchSettings): Batching => {
         "config.yaml has runtime.batch, and the model no predictBatch.",
       );
     }
-    const join = createBatches(settings, maxQueue, (items) => computeAll(model, items), takeSlot);
+    const joinOf = (method: BatchMethod) =>
+      typeof model[method] === "function"
+        ? createBatches(settings, maxQueue, (items) => computeAll(model, method, items), takeSlot)
+        : undefined;
+    const joins: Partial<Record<"predict" | VendorMember, Join | undefined>> = {
+      predict: joinOf("predictBatch"),
+      embeddings: joinOf("embeddingsBatch"),
+    };
     return (cancellation, member, input, invocation) =>
-      member === "predict" ? join(input, invocation, cancellation) : takeSlot(cancellation);
+      joins[member]?.(input, invocation, cancellation) ?? takeSlot(cancellation);
   };
 };
 
@@ -67,11 +76,12 @@ function createBatches(
   /** Take a slot, wait for company, and compute with whoever is there. */
   async function open(): Promise<void> {
     stage = "queueing";
-    const release = await takeSlot(new Cancellation()).catch((reason) => {
+    let release: () => void;
+    try {
+      release = await takeSlot(new Cancellation());
+    } catch (reason) {
       // All places in the queue are taken, by calls of the model's other members.
       for (const { refuse } of waiting.splice(0)) refuse(reason);
-    });
-    if (!release) {
       stage = "closed";
       return;
     }
@@ -90,7 +100,7 @@ function createBatches(
       cancellation.onCancel(leave);
       begin();
     }
-    // By then, each of them is told that its wait is over: a predictBatch that computes at once lets nothing else run.
+    // By then, each of them is told that its wait is over: a model that computes at once lets nothing else run.
     await new Promise<void>(process.nextTick);
     await run(items);
     const last = { size: Math.min(maxSize, items.length + waiting.length), until: Number.POSITIVE_INFINITY };

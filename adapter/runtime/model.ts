@@ -73,6 +73,8 @@ export interface Model extends Partial<Record<VendorMember, VendorMethod>> {
    * @returns one output for each input, in the same order
    */
   predictBatch?(inputs: unknown, invocations: readonly Invocation[]): Awaitable<readonly unknown[]>;
+  /** The same for many calls of `embeddings`: of each request, what `embeddings` would return. Beside `predictBatch`. */
+  embeddingsBatch?(requests: unknown, invocations: readonly Invocation[]): Awaitable<readonly unknown[]>;
   postprocess?(output: unknown, invocation: Invocation): unknown;
   isHealthy?(): unknown;
   /**

@@ -226,15 +226,76 @@ test("without a queue, one is computed or refused", async () => {
   assert.equal(await again, 3);
 });
 
-test("a method for a vendor's clients takes a slot by itself", async () => {
+/** A model that is asked by the clients of OpenAI; `call` is one caller. */
+function startEmbeddings(model: Model) {
   const run = createRun(
-    { predictBatch: () => [], embeddings: (request: unknown) => ({ request }) },
+    { predictBatch: () => [], embeddings: (request: unknown) => ({ alone: request }), ...model },
+    {},
+    { predictConcurrency: 1, streamingReadTimeoutMs: 60_000 } as Settings,
+    batching({ maxSize: 8, maxDelayMs: 1 }),
+  );
+  return async (request: unknown) => {
+    const output = await run("embeddings", request, {} as Invocation, { cancellation: makeCancellation() });
+    return "value" in output ? output.value : output;
+  };
+}
+
+test("a method for a vendor's clients takes a slot by itself", async () => {
+  const call = startEmbeddings({});
+  assert.deepEqual(await Promise.all([call(1), call(2)]), [{ alone: 1 }, { alone: 2 }]);
+});
+
+test("with an embeddingsBatch, calls of embeddings go together, each with its own answer or error", async () => {
+  const batches: number[][] = [];
+  const call = startEmbeddings({
+    embeddingsBatch: (requests: number[]) => {
+      batches.push(requests);
+      return requests.map((it) =>
+        it === 2 ? new ColdframeError("INPUT_INVALID", "two is too much.") : { together: it },
+      );
+    },
+  });
+  const [one, two, three] = await Promise.allSettled([call(1), call(2), call(3)]);
+  assert.deepEqual(batches, [[1, 2, 3]]);
+  assert.deepEqual(one, { status: "fulfilled", value: { together: 1 } });
+  assert.ok(two?.status === "rejected" && codeOf("INPUT_INVALID")(two.reason));
+  assert.deepEqual(three, { status: "fulfilled", value: { together: 3 } });
+});
+
+test("predict and embeddings are never in one batch, and share the slots", async () => {
+  const began: string[] = [];
+  const ends: (() => void)[] = [];
+  const method = (name: string) => async (inputs: number[]) => {
+    began.push(`${name} ${inputs}`);
+    await new Promise<void>((end) => ends.push(end));
+    return inputs;
+  };
+  const run = createRun(
+    {
+      predict: method("predict alone"),
+      embeddings: method("embeddings alone"),
+      predictBatch: method("predict"),
+      embeddingsBatch: method("embeddings"),
+    },
     {},
     { predictConcurrency: 1, streamingReadTimeoutMs: 60_000 } as Settings,
     batching({ maxSize: 8, maxDelayMs: 1 }),
   );
   const origin = { cancellation: makeCancellation() };
-  assert.deepEqual(await run("embeddings", 1, {} as Invocation, origin), { value: { request: 1 } });
+  const answers = (["predict", "embeddings", "predict", "embeddings"] as const).map((member, i) =>
+    run(member, i, {} as Invocation, origin),
+  );
+  while (ends.length < 1) await turn();
+  await turn();
+  assert.deepEqual(began, ["predict 0,2"]);
+  ends[0]?.();
+  while (ends.length < 2) await turn();
+  assert.deepEqual(began, ["predict 0,2", "embeddings 1,3"]);
+  ends[1]?.();
+  assert.deepEqual(
+    await Promise.all(answers),
+    [0, 1, 2, 3].map((value) => ({ value })),
+  );
 });
 
 // To each its own
