@@ -5,10 +5,13 @@ const OPSET = 17;
 const IR_VERSION = 8;
 
 const FLOAT = 1;
+const INT32 = 6;
 const INT64 = 7;
 const EXTERNAL = 1;
 
-export type ElementType = "float32" | "int64";
+export type ElementType = "float32" | "int32" | "int64";
+
+const TYPES: Readonly<Record<ElementType, number>> = { float32: FLOAT, int32: INT32, int64: INT64 };
 
 /** A whole number, a list of them, or a decimal number: what the operator's attribute is declared as. */
 export type Attribute = number | readonly number[] | { readonly float: number };
@@ -56,6 +59,11 @@ export class Graph {
     const [list, dims] = typeof values === "number" ? [[values], []] : [values, [values.length]];
     const data = bytesOf(BigInt64Array.from(list, BigInt));
     return this.#constant(name ?? `int64_${dims}_${values}`, INT64, dims, data);
+  }
+
+  /** One whole number of 32 bits. */
+  int32(value: number): string {
+    return this.#constant(`int32_${value}`, INT32, [], bytesOf(Int32Array.of(value)));
   }
 
   /** Decimal numbers, row after row. */
@@ -132,7 +140,7 @@ function attribute(name: string, value: Attribute): Buffer {
 
 function shaped(name: string, type: ElementType, dims: readonly Dimension[]): Buffer {
   const shape = dims.map((it) => bytes(1, typeof it === "number" ? number(1, it) : text(2, it)));
-  const elements = number(1, type === "float32" ? FLOAT : INT64);
+  const elements = number(1, TYPES[type]);
   return message(text(1, name), bytes(2, bytes(1, message(elements, bytes(2, message(...shape))))));
 }
 
@@ -143,7 +151,7 @@ const text = (field: number, value: string): Buffer => bytes(field, Buffer.from(
 const bytes = (field: number, value: Buffer): Buffer =>
   Buffer.concat([key(field, 2), varint(value.length), value]);
 
-const bytesOf = (values: Float32Array | BigInt64Array): Buffer =>
+const bytesOf = (values: Float32Array | Int32Array | BigInt64Array): Buffer =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
 /** Seven bits a byte; of a negative number the 64 bits of its two's complement. */

@@ -28,23 +28,27 @@ const ENCODE = "module_apply_default/Encoder_en/KonaTransformer/Encode/";
 const KERNELS = "module/Encoder_en/KonaTransformer/Encode/";
 const STACK = `${ENCODE}TransformerStack/`;
 
-/** The network as a file. */
+/**
+ * The network as a file. Texts lie one behind the other in rows, several in a row: the layers know tokens only, and a token
+ * sees those of its own text.
+ */
 export function onnxModel(weights: Weights): Buffer {
   const graph = new Graph("universal-sentence-encoder-lite");
-  const ids = graph.input("ids", "int64", ["texts", "tokens"]);
-  const lengths = graph.input("lengths", "int64", ["texts"]);
+  const slots = ["rows", "tokens"];
+  const ids = graph.input("ids", "int32", slots);
+  // Which text a token is of, and where in it; an empty slot is of the text -1.
+  const texts = graph.input("texts", "int32", slots);
+  const places = graph.input("places", "int32", slots);
+  const lengths = graph.input("lengths", "int32", ["texts"]);
 
   const { floats, dense, norm } = layersOf(graph, weights);
   const node = graph.node.bind(graph);
-  const unsqueeze = (input: string, axis: number) => node("Unsqueeze", [input, graph.integers([axis])]);
+  const unsqueeze = (input: string, ...axes: number[]) => node("Unsqueeze", [input, graph.integers(axes)]);
+  const flat = (input: string, width: number) => node("Reshape", [input, graph.integers([-1, width])]);
 
-  // What lies behind the end of a text is looked at by nobody, and left out of the mean: it cannot change the answer.
-  const count = node("Gather", [node("Shape", [ids]), graph.integers(1)]);
-  const places = node("Range", [graph.integers(0), count, graph.integers(1)]);
-  const real = node("Less", [unsqueeze(places, 0), unsqueeze(lengths, 1)]);
-  const mask = node("Cast", [real], { to: 1 });
-  const unseen = node("Mul", [node("Sub", [graph.float(1), mask]), graph.float(NEVER)]);
-  const bias = node("Unsqueeze", [unseen, graph.integers([1, 2])]);
+  const isOwn = node("Equal", [unsqueeze(texts, 1, 3), unsqueeze(texts, 1, 2)]);
+  const unseen = node("Where", [isOwn, graph.float(0), graph.float(NEVER)]);
+  const shape = node("Shape", [ids]);
 
   function attention(x: string, { width, name }: (typeof LAYERS)[number]): string {
     const prefix = `${name}/TransformerLayer/MultiheadAttention/`;
@@ -54,37 +58,48 @@ export function onnxModel(weights: Weights): Buffer {
       `${KERNELS}${prefix}qkv_transform_single/kernel/part_0`,
       `${ENCODE}${prefix}qkv_transform_single/bias/ConcatPartitions/concat`,
     );
-    const [queries, keys, values] = graph.split(all, 2, [width, width, width]) as [string, string, string];
-    const heads = (input: string, perm: number[]) => {
-      const apart = node("Reshape", [input, graph.integers([0, 0, HEADS, width / HEADS])]);
-      return node("Transpose", [apart], { perm });
-    };
+    const inRows = node("Concat", [shape, graph.integers([HEADS, width / HEADS])], { axis: 0 });
+    const heads = (input: string, perm: number[]) =>
+      node("Transpose", [node("Reshape", [input, inRows])], { perm });
+    const [queries, keys, values] = graph.split(all, 1, [width, width, width]) as [string, string, string];
     const scaled = node("Mul", [heads(queries, [0, 2, 1, 3]), graph.float(1 / Math.sqrt(width / HEADS))]);
-    const scores = node("Add", [node("MatMul", [scaled, heads(keys, [0, 2, 3, 1])]), bias]);
+    const scores = node("Add", [node("MatMul", [scaled, heads(keys, [0, 2, 3, 1])]), unseen]);
     const seen = node("MatMul", [node("Softmax", [scores], { axis: -1 }), heads(values, [0, 2, 1, 3])]);
-    const together = node("Transpose", [seen], { perm: [0, 2, 1, 3] });
     return dense(
-      node("Reshape", [together, graph.integers([0, 0, width])]),
+      flat(node("Transpose", [seen], { perm: [0, 2, 1, 3] }), width),
       [width, DIMENSIONS],
       `${KERNELS}${prefix}output_transform_single/kernel/part_0`,
       `${ENCODE}${prefix}output_transform_single/bias/ConcatPartitions/concat`,
     );
   }
 
-  function feedForward(x: string, { name }: (typeof LAYERS)[number]): string {
+  function feedForward(x: string, { name }: (typeof LAYERS)[number], between = (hidden: string) => hidden) {
     const prefix = `${name}/TransformerLayer/FFN/`;
     const bias = (conv: string) => `${ENCODE}${prefix}${conv}/bias/ConcatPartitions/concat`;
     const kernel = (conv: string) => `${STACK}${prefix}${conv}/Tensordot/Reshape_1`;
-    const hidden = dense(x, [DIMENSIONS, HIDDEN], kernel("conv1"), bias("conv1"));
-    return dense(node("Relu", [hidden]), [HIDDEN, DIMENSIONS], kernel("conv2"), bias("conv2"));
+    const hidden = node("Relu", [dense(x, [DIMENSIONS, HIDDEN], kernel("conv1"), bias("conv1"))]);
+    return dense(between(hidden), [HIDDEN, DIMENSIONS], kernel("conv2"), bias("conv2"));
   }
+
+  // The mean over a text's tokens, which leaves out empty slots, as a matrix.
+  const numbers = node("Range", [
+    graph.int32(0),
+    node("Cast", [node("Squeeze", [node("Shape", [lengths])])], { to: 6 }),
+    graph.int32(1),
+  ]);
+  const isOf = node("Equal", [unsqueeze(numbers, 1), node("Reshape", [texts, graph.integers([1, -1])])]);
+  const shares = node("Div", [
+    node("Cast", [isOf], { to: 1 }),
+    unsqueeze(node("Cast", [lengths], { to: 1 }), 1),
+  ]);
+  const mean = (x: string) => node("MatMul", [shares, x]);
 
   const table = floats("module/Embeddings_en", [EMBEDDING.rows, EMBEDDING.width]);
   const embedded = node("Gather", [table, ids]);
   const timing = graph.floats(timingSignal(weights), [MAX_TOKENS, EMBEDDING.width], "timing");
-  const positions = node("Slice", [timing, graph.integers([0]), unsqueeze(count, 0)]);
   // The original adds the embedding to itself.
-  let x = node("Add", [node("Add", [embedded, embedded]), positions]);
+  const doubled = node("Add", [embedded, embedded]);
+  let x = flat(node("Add", [doubled, node("Gather", [timing, places])]), EMBEDDING.width);
   for (const layer of LAYERS) {
     const prefix = `${ENCODE}${layer.name}/TransformerLayer/`;
     const attended = attention(norm(x, layer.width, `${prefix}layer_prepostprocess/layer_norm/`), layer);
@@ -99,14 +114,15 @@ export function onnxModel(weights: Weights): Buffer {
           );
     x = node("Add", [attended, rest]);
     const normed = norm(x, DIMENSIONS, `${prefix}FFN/layer_prepostprocess/layer_norm/`);
-    x = node("Add", [feedForward(normed, layer), x]);
+    // Of the last layer only the mean is wanted, which is the same before a dense layer as behind it: one row for each
+    // text instead of one for each token.
+    if (layer === LAYERS.at(-1)) x = node("Add", [feedForward(normed, layer, mean), mean(x)]);
+    else x = node("Add", [feedForward(normed, layer), x]);
   }
 
-  const sum = node("ReduceSum", [node("Mul", [x, unsqueeze(mask, 2)]), graph.integers([1])], { keepdims: 0 });
-  const mean = node("Div", [sum, node("Cast", [unsqueeze(lengths, 1)], { to: 1 })]);
   const last = "module/Encoder_en/hidden_layers/tanh_layer_0/";
   const square = [DIMENSIONS, DIMENSIONS];
-  const tanh = node("Tanh", [dense(mean, square, `${last}weights`, `${last}bias`)]);
+  const tanh = node("Tanh", [dense(x, square, `${last}weights`, `${last}bias`)]);
   node("LpNormalization", [tanh], { p: 2 }, "embedding");
   graph.output("embedding", "float32", ["texts", DIMENSIONS]);
   return graph.toFile();
@@ -118,10 +134,7 @@ function layersOf(graph: Graph, weights: Weights) {
   return {
     floats,
     dense(x: string, dims: readonly number[], kernel: string, bias: string): string {
-      return graph.node("Add", [
-        graph.node("MatMul", [x, floats(kernel, dims)]),
-        floats(bias, dims.slice(1)),
-      ]);
+      return graph.node("Gemm", [x, floats(kernel, dims), floats(bias, dims.slice(1))]);
     },
     norm(x: string, width: number, prefix: string): string {
       const [scale, bias] = ["scale", "bias"].map((part) =>

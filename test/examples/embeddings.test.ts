@@ -12,7 +12,7 @@ import { hostArchitecture } from "../../adapter/cli/build.ts";
 import { startLocalWeights } from "../../adapter/cli/local-weights.ts";
 import { startFunctionUrl } from "../../adapter/local/function-url.ts";
 import { startLocalLambda } from "../../adapter/local/local-lambda.ts";
-import { groupsOf } from "../../examples/embeddings/model/groups.ts";
+import { packTexts } from "../../examples/embeddings/model/rows.ts";
 import { createTokenizer } from "../../examples/embeddings/model/tokenizer.ts";
 import { startServer } from "../runtime/targets/_server.ts";
 import { startHttp2Front } from "./_http2-front.ts";
@@ -67,24 +67,42 @@ test("the same pieces as the tokenizer that the network was published with", { s
   for (const [text, ids] of REFERENCE) assert.deepEqual(tokens(text), ids, text);
 });
 
-// Groups
+// Rows
 
-test("every text is in one group, and the texts of a group are of about one length", () => {
-  const texts = fc.array(fc.integer({ min: 1, max: 128 }), { maxLength: 200 });
+test("every text has slots of its own, all in one row, and few slots are empty", () => {
+  const lengthsOf = fc.array(fc.integer({ min: 1, max: 128 }), { maxLength: 600 });
   fc.assert(
-    fc.property(texts, (lengths) => {
-      const groups = groupsOf(lengths.map((length) => Array<number>(length).fill(0)));
+    fc.property(lengthsOf, (lengths) => {
+      const placedTexts: number[] = [];
+      for (const { rows, width, placed } of packTexts(lengths)) {
+        const taken = new Set<number>();
+        let longest = 0;
+        for (const { text, slot } of placed) {
+          const length = lengths[text] as number;
+          longest = Math.max(longest, length);
+          const end = slot + length;
+          assert.equal(Math.floor(slot / width), Math.floor((end - 1) / width), "in one row");
+          for (let i = slot; i < end; i++) assert.equal(taken.has(i), false, `two texts in slot ${i}`);
+          for (let i = slot; i < end; i++) taken.add(i);
+          assert.ok(end <= rows * width);
+        }
+        assert.ok(taken.size <= 512, `${taken.size} tokens in one call`);
+        assert.ok(width <= 2 * Math.max(longest, 64), `rows of ${width}, texts of ${longest}`);
+        placedTexts.push(...placed.map(({ text }) => text));
+      }
       assert.deepEqual(
-        groups.flat().sort((a, b) => a - b),
+        placedTexts.sort((a, b) => a - b),
         [...lengths.keys()],
       );
-      for (const group of groups) {
-        const [width = 0, ...others] = group.map((place) => lengths[place] as number);
-        const filled = others.reduce((sum, length) => sum + width - length, 0);
-        assert.ok(filled <= 8 && group.length * width <= 4096, `${group}`);
-      }
     }),
   );
+});
+
+test("short texts leave hardly a slot empty, and a text alone none", () => {
+  const [packing, ...others] = packTexts(Array.from({ length: 64 }, (_, i) => 2 + (i % 8)));
+  assert.equal(others.length, 0);
+  assert.ok(packing && packing.rows * packing.width <= 1.05 * 352, JSON.stringify(packing));
+  assert.deepEqual(packTexts([7]), [{ rows: 1, width: 7, placed: [{ text: 0, slot: 0 }] }]);
 });
 
 // Baseten's client

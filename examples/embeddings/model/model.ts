@@ -1,5 +1,5 @@
 // Turns texts into vectors: a text becomes pieces of words, and a small transformer makes one vector of them. Whoever asks,
-// one caller with a list or many at once, all texts go through the network together, in groups of about one length.
+// one caller with a list or many at once, all texts go through the network together.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,13 +7,16 @@ import { ColdframeError, type ModelContext } from "coldframe";
 import { createSession, type Session } from "coldframe/onnx";
 import { Tensor, type TypedTensor } from "onnxruntime-node";
 import { z } from "zod";
-import { groupsOf } from "./groups.ts";
+import { type Packing, packTexts } from "./rows.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 const DIMENSIONS = 512;
 
 /** The network has read nothing longer, and what is longer is cut off. */
 const MAX_TOKENS = 128;
+
+/** What the network takes for the text of an empty slot. */
+const NO_TEXT = -1;
 
 /** More digits than this a float32 of such a size does not have, and JSON would write twice as many. */
 const PRECISION = 1e7;
@@ -32,6 +35,12 @@ type Input = z.infer<typeof Model.input>;
 interface Output {
   /** One for each text, of length 1. */
   readonly embeddings: number[][];
+}
+
+/** One text as the network has it. */
+interface Embedded {
+  readonly vector: Float32Array;
+  readonly tokens: readonly number[];
 }
 
 type Result = Record<"embedding", TypedTensor<"float32">>;
@@ -55,52 +64,80 @@ export default class Model {
 
   /** What many callers sent, in one go. */
   async predictBatch(inputs: readonly Input[]): Promise<Output[]> {
-    const texts = inputs.map(({ text }) => [text].flat());
-    const { vectors } = await this.#embed(texts.flat());
-    const rounded = vectors.map(toNumbers);
-    return texts.map(({ length }) => ({ embeddings: rounded.splice(0, length) }));
+    const lists = inputs.map(({ text }) => [text].flat());
+    const embedded = await this.#embedLists(lists);
+    return embedded.map((list) => ({ embeddings: list.map(({ vector }) => toNumbers(vector)) }));
   }
 
   /** The same for the clients of OpenAI, in whose encodings the vectors leave. */
   async embeddings(request: unknown) {
-    const { success, data, error } = Request.safeParse(request);
-    if (!success) {
-      const issues = error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
-      throw new ColdframeError(
-        "INPUT_INVALID",
-        issues.map(({ path, message }) => `${path}: ${message}`).join("; "),
-        { issues },
-      );
-    }
-    const { vectors, tokens } = await this.#embed([data.input].flat());
-    return { data: vectors, usage: { prompt_tokens: tokens, total_tokens: tokens } };
+    const [answer] = await this.embeddingsBatch([request]);
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
-  async #embed(texts: readonly string[]): Promise<{ vectors: Float32Array[]; tokens: number }> {
+  /** What many of those clients sent, in one go. */
+  async embeddingsBatch(requests: readonly unknown[]) {
+    const parsed = requests.map((request) => Request.safeParse(request));
+    const embedded = await this.#embedLists(parsed.map(({ data }) => (data ? [data.input].flat() : [])));
+    return parsed.map(({ error }, i) => {
+      if (error) return refusal(error);
+      const list = embedded[i] as Embedded[];
+      const tokens = list.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      return {
+        data: list.map(({ vector }) => vector),
+        usage: { prompt_tokens: tokens, total_tokens: tokens },
+      };
+    });
+  }
+
+  /** Each list's own texts, of all lists that go through the network together. */
+  async #embedLists(lists: readonly (readonly string[])[]): Promise<Embedded[][]> {
+    const embedded = await this.#embed(lists.flat());
+    let from = 0;
+    return lists.map(({ length }) => embedded.slice(from, (from += length)));
+  }
+
+  async #embed(texts: readonly string[]): Promise<Embedded[]> {
     const tokens = texts.map((text) => this.#tokensOf(text).slice(0, MAX_TOKENS));
-    const vectors: Float32Array[] = [];
-    for (const group of groupsOf(tokens)) {
-      const { data } = await this.#run(group.map((place) => tokens[place] as number[]));
-      for (const [i, place] of group.entries()) {
-        vectors[place] = data.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS);
+    const embedded: Embedded[] = [];
+    for (const packing of packTexts(tokens.map(({ length }) => length))) {
+      const { data } = await this.#run(tokens, packing);
+      for (const [i, { text }] of packing.placed.entries()) {
+        const vector = data.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS);
+        embedded[text] = { vector, tokens: tokens[text] as number[] };
       }
     }
-    return { vectors, tokens: tokens.reduce((sum, { length }) => sum + length, 0) };
+    return embedded;
   }
 
-  async #run(tokens: readonly number[][]): Promise<TypedTensor<"float32">> {
-    const lengths = tokens.map(({ length }) => length);
-    const width = Math.max(...lengths);
-    // What is behind the end of a text, the network does not look at.
-    const ids = new BigInt64Array(tokens.length * width);
-    for (const [i, row] of tokens.entries()) ids.set(row.map(BigInt), i * width);
-
+  async #run(tokens: readonly number[][], { rows, width, placed }: Packing): Promise<TypedTensor<"float32">> {
+    const ids = new Int32Array(rows * width);
+    const texts = new Int32Array(rows * width).fill(NO_TEXT);
+    const places = new Int32Array(rows * width);
+    const lengths = new Int32Array(placed.length);
+    for (const [i, { text, slot }] of placed.entries()) {
+      const own = tokens[text] as number[];
+      ids.set(own, slot);
+      texts.fill(i, slot, slot + own.length);
+      for (let place = 0; place < own.length; place++) places[slot + place] = place;
+      lengths[i] = own.length;
+    }
+    const inSlots = (values: Int32Array) => new Tensor("int32", values, [rows, width]);
     const { embedding } = (await this.#network.run({
-      ids: new Tensor("int64", ids, [tokens.length, width]),
-      lengths: new Tensor("int64", BigInt64Array.from(lengths, BigInt), [tokens.length]),
+      ids: inSlots(ids),
+      texts: inSlots(texts),
+      places: inSlots(places),
+      lengths: new Tensor("int32", lengths, [placed.length]),
     })) as Result;
     return embedding;
   }
+}
+
+function refusal({ issues }: z.ZodError): ColdframeError {
+  const told = issues.map(({ path, message }) => ({ path: path.join("."), message }));
+  const sentence = told.map(({ path, message }) => `${path}: ${message}`).join("; ");
+  return new ColdframeError("INPUT_INVALID", sentence, { issues: told });
 }
 
 /** A vector as JSON has it. By hand: `Array.from` with a function takes 15 times as long, for each of 512 numbers. */
