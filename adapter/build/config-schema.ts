@@ -6,7 +6,13 @@ import { z } from "zod";
 import { file, flag, folder, freeForm, text, texts, whole } from "./config-values.ts";
 import { ACCELERATOR } from "./deployment/accelerators.ts";
 import { EVENT_KEYS } from "./events-schema.ts";
-import { concurrency, managedInstances } from "./lambda-schema.ts";
+import {
+  concurrency,
+  MAX_MEMORY_MB,
+  managedInstances,
+  MIN_MANAGED_MEMORY_MB,
+  MIN_MEMORY_MB,
+} from "./lambda-schema.ts";
 import { server } from "./server-schema.ts";
 import { externalData, modelCache, serverlessWeights, weights } from "./weights/schema.ts";
 
@@ -95,7 +101,7 @@ const serverless = (eventNames: readonly string[]) =>
     .strictObject({
       runtime: z.enum(["nodejs22.x", "nodejs24.x"]).default("nodejs24.x"),
       architecture: z.enum(["x86_64", "arm64"]).default("x86_64"),
-      memory: whole(128, 10_240, "MB").optional(),
+      memory: whole(MIN_MEMORY_MB, MAX_MEMORY_MB, "MB").optional(),
       timeout: whole(1, 900, "seconds").default(60),
       ephemeral_storage: whole(512, 10_240, "MB").default(512),
       events: z
@@ -153,9 +159,12 @@ export function configSchema(project: string, eventNames: readonly string[]) {
       serverless: serverless(eventNames).prefault({}),
       server: server.prefault({}),
     })
-    .transform((config) => {
-      const memory = config.serverless.memory ?? toMegabytes(config.resources.memory) ?? ONE_VCPU_MB;
-      return { ...config, serverless: { ...config.serverless, memory } };
+    .transform(({ serverless, ...config }) => {
+      const { managed_instances: managed, ...others } = serverless;
+      const ofTruss = toMegabytes(config.resources.memory);
+      const memory = serverless.memory ?? (managed ? undefined : ofTruss) ?? ONE_VCPU_MB;
+      const sized = managed && { ...managed, memory: managed.memory ?? ofTruss ?? MIN_MANAGED_MEMORY_MB };
+      return { ...config, serverless: { ...others, memory, ...(sized && { managed_instances: sized }) } };
     })
     .describe("a mapping");
 }

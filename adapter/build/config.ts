@@ -14,7 +14,7 @@ import { checkEnvironment } from "./environment.ts";
 import { takesStreams } from "./event-sources.ts";
 import { EVENT_KEYS } from "./events-schema.ts";
 import { eventNames, type Target, weightsSchemes } from "./runtime-files.ts";
-import { checkLambda } from "./lambda-schema.ts";
+import { checkLambda, MAX_MEMORY_MB, memoryRange } from "./lambda-schema.ts";
 import { type ConfiguredWeights, readWeights } from "./weights/config.ts";
 
 /** One project's config.yaml. */
@@ -134,8 +134,9 @@ function crossChecks(config: Partial<Config>, target: Target): Problem[] {
   );
   if (target !== "lambda") return problems;
   problems.push(...checkLambda(config));
-  if (memory !== undefined && config.resources !== undefined && (memory < 128 || memory > 10_240)) {
-    const sentence = `found ${JSON.stringify(config.resources.memory)} (${memory} MB), allowed 128 to 10240 MB`;
+  const [from, to] = memoryRange(config.serverless?.managed_instances !== undefined);
+  if (memory !== undefined && config.resources !== undefined && (memory < from || memory > to)) {
+    const sentence = `found ${JSON.stringify(config.resources.memory)} (${memory} MB), allowed ${from} to ${to} MB`;
     problems.push({ path: ["resources", "memory"], sentence });
   }
   return problems;
@@ -174,9 +175,9 @@ function checkEventKeys(written: unknown): Problem[] {
 /** Lambda has no CPU setting: a Truss config that asks for more cores than its memory brings should know. */
 function cpuWarning(config: Config): string[] {
   const { cpu } = config.resources;
-  if (cpu === undefined) return [];
+  if (cpu === undefined || config.serverless.managed_instances !== undefined) return [];
   const cores = typeof cpu === "string" && cpu.endsWith("m") ? Number.parseFloat(cpu) / 1000 : Number(cpu);
-  const wanted = Math.min(10_240, Math.ceil(cores * 1769));
+  const wanted = Math.min(MAX_MEMORY_MB, Math.ceil(cores * 1769));
   if (wanted <= config.serverless.memory) return [];
   return [`resources.cpu: Lambda gives CPU by memory; ${cores} cores need serverless.memory: ${wanted}.`];
 }

@@ -7,8 +7,12 @@ import type { Problem } from "./config-problems.ts";
 import type { Config } from "./config-schema.ts";
 import { whole } from "./config-values.ts";
 
+/** Of one environment on Lambda's own machines. */
+export const MIN_MEMORY_MB = 128;
+export const MAX_MEMORY_MB = 10_240;
+
 /** Of one environment on a managed instance. */
-const MIN_MANAGED_MEMORY_MB = 2048;
+export const MIN_MANAGED_MEMORY_MB = 2048;
 const MAX_MANAGED_MEMORY_MB = 32_768;
 
 /** The parts of a GPU that Lambda deals out. */
@@ -34,7 +38,7 @@ export const managedInstances = z
       .literal(ACCELERATOR_MEMORY_GIB)
       .optional()
       .describe(`one of ${ACCELERATOR_MEMORY_GIB.join(", ")} GiB`),
-    memory: whole(MIN_MANAGED_MEMORY_MB, MAX_MANAGED_MEMORY_MB, "MB").default(MIN_MANAGED_MEMORY_MB),
+    memory: whole(MIN_MANAGED_MEMORY_MB, MAX_MANAGED_MEMORY_MB, "MB").optional(),
     max_vcpus: whole(2, 15_000).default(16),
     min_environments: whole(0, 15_000).default(0),
     max_environments: whole(1, 15_000).default(4),
@@ -57,6 +61,10 @@ export function reservedOf({
 export function queueConcurrencyOf(serverless: Config["serverless"]): number {
   return serverless.sqs.max_concurrency ?? Math.min(QUEUE_CONCURRENCY, reservedOf(serverless) ?? Infinity);
 }
+
+/** What `resources.memory` may be, in MB. */
+export const memoryRange = (isManaged: boolean): readonly [from: number, to: number] =>
+  isManaged ? [MIN_MANAGED_MEMORY_MB, MAX_MANAGED_MEMORY_MB] : [MIN_MEMORY_MB, MAX_MEMORY_MB];
 
 /** Rules over more than one key of a build for Lambda; the config may be invalid in other ways. */
 export function checkLambda({ serverless, resources }: Partial<Config>): Problem[] {
