@@ -25,7 +25,7 @@ export interface Measured {
 /** deployment.json as text; its own size is part of `unzipped_bytes`. */
 export function deploymentText(target: Target, config: Config, measured: Measured): string {
   const { dataBytes, otherBytes, weights, cachedBy } = measured;
-  const own = target === "lambda" ? lambdaFacts(config, weights, cachedBy) : serverFacts(config);
+  const own = target === "lambda" ? lambdaFacts(config, weights, cachedBy) : serverFacts(config, weights);
   let text = "";
   // The number changes the text's length by a digit at most: two rounds settle it, a third is for the digit.
   for (let round = 0; round < 3; round++) {

@@ -216,7 +216,7 @@ describe("what platforms want in a form of their own", () => {
       GREETING: "hello",
       COLDFRAME_SECRET_HUB_TOKEN: "{{ RUNPOD_SECRET_hub_token }}",
     });
-    assert.deepEqual(platforms.baseten.secrets, { hub_token: null, api_key: null, note: null });
+    assert.deepEqual(platforms.baseten.secrets, { hub_token: null });
   });
 
   test("is time to load, as much as each of them gives", () => {
@@ -224,9 +224,24 @@ describe("what platforms want in a form of their own", () => {
       const { cloud_run, knative, runpod } = deploymentOf(yaml, "server").platforms;
       return [cloud_run.startup_probe.failureThreshold, knative.progress_deadline, runpod.timeout_ms];
     };
-    assert.deepEqual(timesOf("server: { request_timeout_seconds: 600 }\n"), [240, "1800s", 600_000]);
-    assert.deepEqual(timesOf("runtime: { load_timeout_seconds: 60 }\n"), [60, "60s", 300_000]);
-    assert.deepEqual(timesOf("resources: { accelerator: L4 }\n"), [1800, "1800s", 300_000]);
+    assert.deepEqual(timesOf("server: { request_timeout_seconds: 600 }\n"), [240, "1860s", 600_000]);
+    assert.deepEqual(timesOf("runtime: { load_timeout_seconds: 60 }\n"), [120, "120s", 300_000]);
+    assert.deepEqual(timesOf("resources: { accelerator: L4 }\n"), [1800, "1860s", 300_000]);
+  });
+
+  test("is time for the weights, which load() waits for", () => {
+    const of = (yaml: string) => deploymentOf(`runtime: { load_timeout_seconds: 60 }\n${yaml}`, "server");
+    assert.deepEqual(of("").startup_probe, { period_seconds: 5, failure_threshold: 24 });
+    assert.equal(of("").startup_seconds, 120);
+    const { startup_seconds, startup_probe } = of("weights: [{ source: s3://bucket/key }]\n");
+    assert.deepEqual([startup_seconds, startup_probe.failure_threshold], [1860, 372]);
+    assert.equal(platforms.baseten.startup_seconds, 3000);
+  });
+
+  test("is no more grace than a call's time on Knative", () => {
+    const graceOf = (yaml: string) => deploymentOf(yaml, "server").platforms.knative.grace_ms;
+    assert.equal(graceOf("model_name: a\n"), 30_000);
+    assert.equal(graceOf("server: { request_timeout_seconds: 10 }\n"), 10_000);
   });
 
   test("is the GPU by its name there", () => {

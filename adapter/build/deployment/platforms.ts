@@ -22,18 +22,19 @@ export interface Probe {
 
 /** By platform; each `env` has the model's variables, and the secrets by reference. */
 export interface Platforms {
-  /** Secrets are keys of the Secret `<name>-secrets`, those with a default optional. */
-  readonly kubernetes: { readonly env: readonly EnvVar[] };
+  /** What selects its Pods. Secrets are keys of the Secret `<name>-secrets`, those with a default optional. */
+  readonly kubernetes: { readonly labels: Readonly<Record<string, string>>; readonly env: readonly EnvVar[] };
   /** Secrets without a default are `<name>-<secret>` in Secret Manager. */
   readonly cloud_run: { readonly env: readonly EnvVar[]; readonly startup_probe: Probe };
   /** How long a revision may take to become ready; and the grace, which is a call's time there. */
   readonly knative: { readonly progress_deadline: string; readonly grace_ms: number };
   /** Secrets without a default are RunPod's own of the same name. */
   readonly runpod: { readonly env: Readonly<Record<string, string>>; readonly timeout_ms: number };
-  /** All secrets, which Baseten mounts as files. */
+  /** Secrets without a default are Baseten's own of the same name, which it mounts as files. */
   readonly baseten: {
     readonly secrets: Readonly<Record<string, null>>;
     readonly accelerator: string | null;
+    readonly startup_seconds: number;
   };
 }
 
@@ -41,7 +42,7 @@ export interface Platforms {
 export interface Source {
   readonly facts: Pick<Facts, "name" | "environment" | "secrets">;
   readonly gpu: Gpu | null;
-  readonly loadSeconds: number;
+  readonly startupSeconds: number;
   readonly timeoutSeconds: number;
   readonly graceSeconds: number;
 }
@@ -50,18 +51,21 @@ export interface Source {
 const CLOUD_RUN_STARTUP_SECONDS = 240;
 const CLOUD_RUN_GPU_STARTUP_SECONDS = 1800;
 
+const BASETEN_STARTUP_SECONDS = 3000;
+
 /** Every cold start waits for it, so it is asked as often as Cloud Run allows. */
 const CLOUD_RUN_PERIOD_SECONDS = 1;
 
 /** Everything that platforms want otherwise. */
 export function platformFacts(source: Source): Platforms {
-  const { facts, gpu, loadSeconds, timeoutSeconds, graceSeconds } = source;
+  const { facts, gpu, startupSeconds, timeoutSeconds, graceSeconds } = source;
   const { name, environment, secrets } = facts;
   const plain = Object.entries(environment).map(([variable, value]) => ({ name: variable, value }));
   const required = secrets.filter((secret) => !secret.has_default);
-  const startupSeconds = gpu ? CLOUD_RUN_GPU_STARTUP_SECONDS : CLOUD_RUN_STARTUP_SECONDS;
+  const cloudRunSeconds = gpu ? CLOUD_RUN_GPU_STARTUP_SECONDS : CLOUD_RUN_STARTUP_SECONDS;
   return {
     kubernetes: {
+      labels: { "app.kubernetes.io/name": name, "app.kubernetes.io/component": "model" },
       env: [
         ...plain,
         ...secrets.map(({ name: key, variable, has_default }) => ({
@@ -85,11 +89,11 @@ export function platformFacts(source: Source): Platforms {
       ],
       startup_probe: {
         periodSeconds: CLOUD_RUN_PERIOD_SECONDS,
-        failureThreshold: Math.min(loadSeconds, startupSeconds) / CLOUD_RUN_PERIOD_SECONDS,
+        failureThreshold: Math.min(startupSeconds, cloudRunSeconds) / CLOUD_RUN_PERIOD_SECONDS,
       },
     },
     knative: {
-      progress_deadline: `${loadSeconds}s`,
+      progress_deadline: `${startupSeconds}s`,
       grace_ms: Math.min(graceSeconds, timeoutSeconds) * 1000,
     },
     runpod: {
@@ -102,8 +106,9 @@ export function platformFacts(source: Source): Platforms {
       timeout_ms: timeoutSeconds * 1000,
     },
     baseten: {
-      secrets: Object.fromEntries(secrets.map((secret) => [secret.name, null])),
+      secrets: Object.fromEntries(required.map((secret) => [secret.name, null])),
       accelerator: gpu?.accelerator ? `${gpu.accelerator}:${gpu.count}` : null,
+      startup_seconds: Math.min(startupSeconds, BASETEN_STARTUP_SECONDS),
     },
   };
 }

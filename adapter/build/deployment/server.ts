@@ -3,9 +3,12 @@
 
 import { DEFAULT_PORT } from "../../runtime/targets/server/address.ts";
 import type { Config } from "../config-schema.ts";
+import type { WeightsFact } from "../weights/facts.ts";
 import { ACCELERATOR, type AcceleratorNames, ACCELERATORS } from "./accelerators.ts";
 import { type Facts, factsOf } from "./facts.ts";
+import { type Statement, secretEnvironment, statementsOf } from "./iam.ts";
 import { type Platforms, platformFacts } from "./platforms.ts";
+import { type SageMaker, sageMakerFacts } from "./sagemaker.ts";
 
 export interface ServerDeployment extends Facts {
   readonly target: "server";
@@ -26,14 +29,18 @@ export interface ServerDeployment extends Facts {
   /** For platforms that want a number: a call may take so long. */
   readonly timeout_seconds: number;
   readonly termination_grace_seconds: number;
-  /** As long as `load` may take. */
-  readonly load_timeout_seconds: number;
-  /** A startup probe that lasts as long as `load` may. */
+  /** From the start of the process until the model is loaded, at most: what `load` may take, and what comes before it. */
+  readonly startup_seconds: number;
+  /** A startup probe that lasts as long. */
   readonly startup_probe: { readonly period_seconds: number; readonly failure_threshold: number };
   readonly cpu: string;
   readonly memory: string;
   readonly gpu: Gpu | null;
-  readonly platforms: Platforms;
+  /** Variables whose values have placeholders of `iam.ts`: where each secret without a default is, on AWS. */
+  readonly secret_environment: Readonly<Record<string, string>>;
+  /** On AWS, of the container's role: to read its weights and its secrets. */
+  readonly iam: readonly Statement[];
+  readonly platforms: Platforms & { readonly sagemaker: SageMaker };
 }
 
 /** The names that platforms have for it are absent where they do not have it, or config.yaml does not say which. */
@@ -47,19 +54,33 @@ const TIMEOUT_SECONDS = 300;
 
 const GRACE_SECONDS = 30;
 
-const PROBE_PERIOD_SECONDS = 10;
+const PROBE_PERIOD_SECONDS = 5;
+
+/** Before load(): Node, the modules, the constructor. Who ends sooner because it failed says so itself. */
+const BOOT_SECONDS = 60;
+/** The same, and weights over a slow line. */
+const WEIGHTS_SECONDS = 1800;
 
 /** Enough for a small model. */
 const CPU = "1";
 const MEMORY = "2Gi";
 
 /** What is a server's own in deployment.json. */
-export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts> {
+export function serverFacts(
+  config: Config,
+  weights: readonly WeightsFact[],
+): Omit<ServerDeployment, keyof Facts> {
   const { server, resources, runtime } = config;
   const { request_timeout_seconds, shutdown_grace_seconds } = server;
   const timeoutSeconds = request_timeout_seconds ?? TIMEOUT_SECONDS;
   const graceSeconds = shutdown_grace_seconds ?? GRACE_SECONDS;
+  const hasWeights = [config.weights, config.external_data, config.model_cache].some(
+    (list) => list.length > 0,
+  );
+  const startupSeconds = runtime.load_timeout_seconds + (hasWeights ? WEIGHTS_SECONDS : BOOT_SECONDS);
   const gpu = gpuOf(resources);
+  const concurrency = Math.max(runtime.predict_concurrency, runtime.batch?.max_size ?? 1);
+  const size = { cpu: String(resources.cpu ?? CPU), memory: resources.memory ?? MEMORY };
   return {
     target: "server",
     entry: "index.mjs",
@@ -69,24 +90,32 @@ export function serverFacts(config: Config): Omit<ServerDeployment, keyof Facts>
     max_body_mb: server.max_body_mb,
     request_timeout_seconds: request_timeout_seconds ?? null,
     shutdown_grace_seconds: shutdown_grace_seconds ?? null,
-    concurrency: Math.max(runtime.predict_concurrency, runtime.batch?.max_size ?? 1),
+    concurrency,
     timeout_seconds: timeoutSeconds,
     termination_grace_seconds: graceSeconds,
-    load_timeout_seconds: runtime.load_timeout_seconds,
+    startup_seconds: startupSeconds,
     startup_probe: {
       period_seconds: PROBE_PERIOD_SECONDS,
-      failure_threshold: Math.ceil(runtime.load_timeout_seconds / PROBE_PERIOD_SECONDS),
+      failure_threshold: Math.ceil(startupSeconds / PROBE_PERIOD_SECONDS),
     },
-    cpu: String(resources.cpu ?? CPU),
-    memory: resources.memory ?? MEMORY,
+    ...size,
     gpu,
-    platforms: platformFacts({
-      facts: factsOf(config, 0, [], 0),
-      gpu,
-      loadSeconds: runtime.load_timeout_seconds,
-      timeoutSeconds,
-      graceSeconds,
-    }),
+    secret_environment: secretEnvironment(config.secrets),
+    // X-Ray and queues are the function's: a server sends its traces where OpenTelemetry's variables say.
+    iam: statementsOf({ ...config, runtime: { ...runtime, enable_tracing_data: false } }, weights, {}),
+    platforms: {
+      ...platformFacts({
+        facts: factsOf(config, 0, [], 0),
+        gpu,
+        startupSeconds,
+        timeoutSeconds,
+        graceSeconds,
+      }),
+      sagemaker: sageMakerFacts({
+        ...{ architecture: config.serverless.architecture, ...size, gpu },
+        ...{ concurrency, startupSeconds, graceSeconds },
+      }),
+    },
   };
 }
 
