@@ -10,7 +10,7 @@ import { stubFile } from "./runtime-files.ts";
 import type { MadeFile } from "./weights/build.ts";
 
 /** Lambda's limit for an unzipped deployment package, layers included. */
-const UNZIPPED_LIMIT_BYTES = 262_144_000;
+export const UNZIPPED_LIMIT_BYTES = 262_144_000;
 
 /** Lambda's user is not the builder: a file only its owner can read would be no use to it. */
 const FILE_MODE = 0o644;

@@ -143,7 +143,9 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
         ...report(started, outDir, loaded, bundle, inspection, sizes, { ...weights, locked }, zipBytes),
         optimized: [...sentences],
         templates: templates?.rendered.map(({ template }) => join(outDir, template)) ?? [],
-        notes: [...(templates?.notes ?? [])],
+        notes: (templates?.unfilled ?? []).map(({ template, problem, fix = "" }) =>
+          `${template} was not rendered: ${problem} ${fix}`.trimEnd(),
+        ),
       };
     } finally {
       await staging.discard();
@@ -187,7 +189,7 @@ async function writeInfra({ project, target }: LoadedConfig, outDir: string): Pr
     await readFile(join(outDir, target, "deployment.json"), "utf8"),
   ) as Deployment;
   const templates = renderTemplates(project, deployment);
-  await writeTemplates(outDir, templates.rendered);
+  await writeTemplates(outDir, project, templates);
   writeSamConfig(project, deployment.name, templates.rendered);
   return templates;
 }

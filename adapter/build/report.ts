@@ -10,7 +10,7 @@ import type { BuiltWeights } from "./weights/build.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 
 /** Larger zips reach Lambda only through S3. */
-const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
+export const DIRECT_UPLOAD_LIMIT_BYTES = 50 * 2 ** 20;
 
 export interface BuildReport {
   target: Target;

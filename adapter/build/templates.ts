@@ -38,16 +38,46 @@ export interface Rendered {
   readonly text: string;
 }
 
-/** What there is to write, and a sentence for each template that lacks a fact. */
+/** A template that could not be filled. */
+export interface Unfilled {
+  readonly template: string;
+  /** The first key of the fact that deployment.json lacks; absent when the template itself is broken. */
+  readonly fact?: string;
+  readonly problem: string;
+  readonly fix?: string;
+}
+
 export interface RenderedTemplates {
   readonly rendered: readonly Rendered[];
-  readonly notes: readonly string[];
+  /** What an earlier build rendered of these is of another deployment. */
+  readonly unfilled: readonly Unfilled[];
 }
+
+/** A fact that deployment.json has no value for. */
+class MissingFact extends ColdframeError {
+  readonly fact: string;
+
+  constructor(path: string) {
+    const fact = path.split(".")[0] as string;
+    const fix = REMEDIES[fact];
+    super("CONFIG_INVALID", `it needs ${path}, and deployment.json has none.`, {
+      ...(fix !== undefined && { fix }),
+    });
+    this.fact = fact;
+  }
+}
+
+/** What to write in config.yaml for a fact that may be missing. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  image: "Set server.image in config.yaml, or build with --image.",
+  gpu: "Set resources.accelerator in config.yaml to a GPU that this platform has.",
+  managed_instances: "Set serverless.managed_instances in config.yaml.",
+};
 
 /** Every template below the project's infra/ that has facts of this deployment in it. */
 export function renderTemplates(project: string, deployment: Deployment): RenderedTemplates {
   const rendered: Rendered[] = [];
-  const notes: string[] = [];
+  const unfilled: Unfilled[] = [];
   for (const template of templatesOf(project)) {
     const text = readFileSync(join(project, template), "utf8");
     if (!text.includes(TAG)) continue;
@@ -56,15 +86,27 @@ export function renderTemplates(project: string, deployment: Deployment): Render
     } catch (error) {
       if (error instanceof OtherTarget) continue;
       if (!(error instanceof ColdframeError)) throw error;
-      notes.push(`${template} was not rendered: ${error.sentence}`);
+      unfilled.push({
+        template,
+        problem: error.message,
+        ...(error instanceof MissingFact && { fact: error.fact }),
+        ...(error.fix !== undefined && { fix: error.fix }),
+      });
     }
   }
-  return { rendered, notes };
+  return { rendered, unfilled };
 }
 
-/** Write them to <outDir>/infra/, in place of all that was there. */
-export async function writeTemplates(outDir: string, rendered: readonly Rendered[]): Promise<void> {
-  await rm(join(outDir, TEMPLATES), { recursive: true, force: true });
+/** Write them to <outDir>/infra/. What the build for the other target wrote there stays; what nothing renders any more goes. */
+export async function writeTemplates(
+  outDir: string,
+  project: string,
+  { rendered, unfilled }: RenderedTemplates,
+): Promise<void> {
+  for (const old of templatesOf(outDir)) {
+    if (unfilled.some(({ template }) => template === old) || !existsSync(join(project, old)))
+      await rm(join(outDir, old));
+  }
   for (const { template, text } of rendered) {
     const file = join(outDir, template);
     await mkdir(dirname(file), { recursive: true });
@@ -156,18 +198,8 @@ function read({ value }: Node & { value?: unknown }, deployment: Deployment): un
 function needed(path: string, deployment: Deployment): unknown {
   const value = lookUp(path, deployment);
   if (value !== null && value !== undefined) return value;
-  const fix = REMEDIES.find(([fact]) => path.startsWith(fact))?.[1];
-  throw new ColdframeError("CONFIG_INVALID", `it needs ${path}, and deployment.json has none.`, {
-    ...(fix !== undefined && { fix }),
-  });
+  throw new MissingFact(path);
 }
-
-/** What to write in config.yaml for a fact that may be missing. */
-const REMEDIES: readonly (readonly [fact: string, fix: string])[] = [
-  ["image", "Set server.image in config.yaml, or build with --image."],
-  ["gpu", "Set resources.accelerator in config.yaml to a GPU that this platform has."],
-  ["managed_instances", "Set serverless.managed_instances in config.yaml."],
-];
 
 /** @throws OtherTarget when deployment.json has no such key at all */
 function lookUp(path: string, deployment: Deployment): unknown {

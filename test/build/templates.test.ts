@@ -89,26 +89,42 @@ describe("the templates of a project", () => {
     assert.deepEqual(pathsOf(SERVER), ["infra/gcp/cloudrun.yaml"]);
   });
 
-  test("that lack a fact are not, and the note says what to set", () => {
-    const { notes } = renderTemplates(project, { ...SERVER, image: null });
-    assert.match(notes[0] as string, /^infra\/broken\.yaml was not rendered: /);
-    assert.deepEqual(notes.slice(1), [
-      "infra/gcp/cloudrun-gpu.yaml was not rendered: it needs gpu.cloud_run, and deployment.json has none. Set resources.accelerator in config.yaml to a GPU that this platform has.",
-      "infra/gcp/cloudrun.yaml was not rendered: it needs image, and deployment.json has none. Set server.image in config.yaml, or build with --image.",
+  test("that lack a fact are not, and it is said what to set", () => {
+    const { unfilled } = renderTemplates(project, { ...SERVER, image: null });
+    const [broken, ...lacking] = unfilled;
+    assert.equal(broken?.template, "infra/broken.yaml");
+    assert.equal(broken?.fact, undefined);
+    assert.deepEqual(lacking, [
+      {
+        template: "infra/gcp/cloudrun-gpu.yaml",
+        fact: "gpu",
+        problem: "it needs gpu.cloud_run, and deployment.json has none.",
+        fix: "Set resources.accelerator in config.yaml to a GPU that this platform has.",
+      },
+      {
+        template: "infra/gcp/cloudrun.yaml",
+        fact: "image",
+        problem: "it needs image, and deployment.json has none.",
+        fix: "Set server.image in config.yaml, or build with --image.",
+      },
     ]);
   });
 
-  test("are written by the build, and those of an earlier one are gone", async () => {
+  test("are written by the build; those of the other target stay, and those that are no more go", async () => {
     const own = makeProject({
-      "infra/sam/template.yaml": "a: !Deployment timeout_seconds\n",
+      "infra/sam/template.yaml": "a: !Deployment memory_mb\n",
+      "infra/gcp/cloudrun.yaml": "a: !Deployment port\n",
       "model/model.ts": PLAIN_MODEL,
     });
     const { templates } = await build({ project: own, zip: false, codeCache: false });
     assert.deepEqual(templates, [join(own, "dist/infra/sam/template.yaml")]);
-    assert.equal(readFileSync(templates[0] as string, "utf8"), "a: 60\n");
+    assert.equal(readFileSync(templates[0] as string, "utf8"), "a: 1769\n");
     writeFileSync(join(own, "dist/infra/stale.yaml"), "");
     await build({ project: own, zip: false, codeCache: false });
     assert.throws(() => readFileSync(join(own, "dist/infra/stale.yaml")), { code: "ENOENT" });
+    await build({ project: own, target: "server" });
+    assert.equal(readFileSync(join(own, "dist/infra/gcp/cloudrun.yaml"), "utf8"), "a: 8080\n");
+    assert.equal(readFileSync(templates[0] as string, "utf8"), "a: 1769\n");
   });
 });
 
