@@ -5,6 +5,8 @@ import { Command } from "commander";
 import { coldframeVersion } from "../build/runtime-files.ts";
 import { buildCommand } from "./build.ts";
 import { devCommand } from "./dev.ts";
+import { doctorCommand } from "./doctor.ts";
+import { initCommand } from "./init.ts";
 import { invokeCommand } from "./invoke.ts";
 import { pushWeightsCommand } from "./push-weights.ts";
 import { reportEnd } from "./refusal.ts";
@@ -18,7 +20,14 @@ const program = new Command("coldframe")
   .showSuggestionAfterError()
   .addHelpText("after", '\nExample:\n  $ coldframe invoke my-model --data \'{"prompt":"hello"}\'');
 
-for (const command of [buildCommand(), devCommand(), invokeCommand(), pushWeightsCommand()]) {
+for (const command of [
+  initCommand(),
+  buildCommand(),
+  devCommand(),
+  doctorCommand(),
+  invokeCommand(),
+  pushWeightsCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

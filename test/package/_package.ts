@@ -149,6 +149,14 @@ export async function typeCheck(
 ): Promise<string> {
   const config = { compilerOptions: { noEmit: true, strict: true, ...compilerOptions }, include };
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
+  return typeCheckAsIs(project, tsc);
+}
+
+/** The same by the tsconfig.json that the project has. */
+export async function typeCheckAsIs(
+  project: string,
+  tsc = join(REPOSITORY, "node_modules/typescript/bin/tsc"),
+): Promise<string> {
   const { status, stdout, stderr } = await run(process.execPath, [tsc, "-p", "."], { cwd: project });
   return status === 0 ? "" : `tsc ended with ${status}\n${stdout}${stderr}`;
 }
