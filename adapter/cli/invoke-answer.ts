@@ -1,30 +1,44 @@
 // What an answer says about itself: its error, if it is one, and its shape for --json. Nothing is printed here.
 
 import { isUtf8 } from "node:buffer";
+import { toldError } from "../../infra/clients/client-error.ts";
+import { answerError as clientError } from "../../infra/clients/failed-answer.ts";
+import { explainForbidden } from "../../infra/clients/forbidden.ts";
 import type { FunctionError } from "../local/local-lambda.ts";
 import type { HttpAnswer } from "./http-exchange.ts";
+import type { Signing } from "./invoke-signing.ts";
 import { Refusal } from "./refusal.ts";
 
 export interface AnswerError {
   readonly code: string;
   readonly message: string;
-  readonly issues?: readonly { path: string; message: string }[];
+  readonly fix?: string | undefined;
+  readonly issues?: readonly { path: string; message: string }[] | undefined;
 }
 
 /**
  * Why this is not a whole and good answer; `undefined` when it is.
  * @param hidden what the local platform knows and a 502 does not say
+ * @param signing of a request that went to a URL
  */
-export function answerError(answer: HttpAnswer, hidden: FunctionError | undefined): AnswerError | undefined {
+export function answerError(
+  answer: HttpAnswer,
+  hidden: FunctionError | undefined,
+  signing: Signing | undefined,
+): AnswerError | undefined {
   const known = hidden && { code: hidden.errorType, message: hidden.errorMessage };
   if (answer.broken !== undefined) {
     return known ?? { code: "STREAM_BROKEN", message: `the answer broke off: ${answer.broken.message}.` };
   }
-  if (answer.status < 400) return undefined;
-  return (
-    toErrorBody(answer.body) ??
-    known ?? { code: `HTTP_${answer.status}`, message: answer.body.toString().slice(0, 1000) || "no body." }
-  );
+  const { status, headers } = answer;
+  if (status < 400) return undefined;
+  const text = answer.body.toString();
+  if (known !== undefined && toldError(text) === undefined) return known;
+  const header = (name: string) => headers[name] as string | undefined;
+  const sent = signing?.sent ?? { region: undefined, isFunctionUrl: false };
+  const forbidden = explainForbidden({ status, header, text }, sent);
+  if (forbidden === undefined) return clientError({ status, header, text }, sent);
+  return { code: "URL_FORBIDDEN", message: forbidden.message, fix: signing?.fix ?? forbidden.fix };
 }
 
 /** An init that failed, with the author's own stack. */
@@ -56,14 +70,5 @@ function toJsonBody(body: Buffer, contentType: string): unknown {
     return JSON.parse(text);
   } catch {
     return text;
-  }
-}
-
-function toErrorBody(body: Buffer): AnswerError | undefined {
-  try {
-    const { error } = JSON.parse(body.toString()) as { error?: Partial<AnswerError> };
-    return typeof error?.code === "string" ? { message: "", ...error, code: error.code } : undefined;
-  } catch {
-    return undefined;
   }
 }

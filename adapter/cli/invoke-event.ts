@@ -10,7 +10,7 @@ import { Refusal } from "./refusal.ts";
 import { jsonResult, note } from "./terminal.ts";
 
 /** The options of `invoke` that say how a request looks: an event is a whole one. */
-const REQUEST_OPTIONS = ["data", "file", "example", "url", "path", "request"] as const;
+const REQUEST_OPTIONS = ["data", "file", "example", "url", "profile", "path", "request"] as const;
 
 /**
  * The document of --event; `-` is standard input.

@@ -1,22 +1,16 @@
 // coldframe invoke: one request to a model, on this machine as the cloud would run it or at a URL, and its answer on
 // standard output as it arrives.
 
-import { join, resolve } from "node:path";
 import { Command } from "commander";
-import type { BuildReport } from "../build/build.ts";
-import { startFunctionUrl } from "../local/function-url.ts";
-import { type FunctionError, type LocalLambda, startLocalLambda } from "../local/local-lambda.ts";
-import { buildWithProgress, hostArchitecture } from "./build.ts";
 import { exampleInput, namedExample, quoted } from "./example-input.ts";
-import { formatLogLine, isProblem, isProgress, type LogLine, parseLogLine } from "./function-logs.ts";
 import { exchange, type HttpRequest } from "./http-exchange.ts";
-import { answerError, initError, toJsonAnswer } from "./invoke-answer.ts";
+import { answerError, toJsonAnswer } from "./invoke-answer.ts";
+import { destinationOf, startHere } from "./invoke-destination.ts";
 import { invokeEvent, readEvent } from "./invoke-event.ts";
 import { reportTable } from "./invoke-report.ts";
-import { startLocalWeights } from "./local-weights.ts";
 import { Refusal } from "./refusal.ts";
 import { readRequestBody } from "./request-body.ts";
-import { colors, jsonResult, note } from "./terminal.ts";
+import { jsonResult, note } from "./terminal.ts";
 
 export interface InvokeOptions {
   readonly data?: string;
@@ -24,6 +18,7 @@ export interface InvokeOptions {
   readonly example?: string;
   readonly event?: string;
   readonly url?: string;
+  readonly profile?: string;
   readonly path?: string;
   readonly request?: string;
   readonly header: readonly string[];
@@ -32,16 +27,6 @@ export interface InvokeOptions {
   readonly report?: true;
   readonly cold?: true;
   readonly json?: true;
-}
-
-/** Where the request goes, and what is known there of an error that HTTP hides. */
-interface Destination {
-  readonly url: string;
-  readonly lambda?: LocalLambda;
-  readonly build?: BuildReport;
-  readonly lines: readonly LogLine[];
-  hiddenError(): FunctionError | undefined;
-  close(): Promise<void>;
 }
 
 export function invokeCommand(): Command {
@@ -56,6 +41,10 @@ export function invokeCommand(): Command {
       "a whole event document, of any source of serverless.events, in place of a request",
     )
     .option("--url <url>", "send it there instead of building and running the project")
+    .option(
+      "--profile <name>",
+      "who signs a request to a function URL; the default is that of AWS's own tools",
+    )
     .option("--path <path>", "the path of the request; /predict unless --url has one")
     .option("-X, --request <method>", "the method of the request; POST when there is a body")
     .option("-H, --header <line>", "a header, as in 'accept: text/event-stream'; repeatable", append, [])
@@ -70,19 +59,21 @@ export function invokeCommand(): Command {
 
 async function invoke(project: string, options: InvokeOptions): Promise<void> {
   if (options.event !== undefined) return sendEvent(project, options.event, options);
-  const request = toRequest(project, options);
-  const destination = options.url === undefined ? await startHere(project, options) : remote(options.url);
+  const plain = toRequest(project, options);
+  const destination = await destinationOf(project, options, plain);
   try {
-    const url = toUrl(destination.url, options.path);
+    const { signing } = destination;
+    const to = toUrl(destination.url, options.path);
+    const { url, request } = (await signing?.authorize(to, plain)) ?? { url: to, request: plain };
     const answer = await exchange(url, request, async (chunk, status) => {
       if (!options.json && status < 400) await write(chunk);
     });
-    const error = answerError(answer, destination.hiddenError());
+    const error = answerError(answer, destination.hiddenError(), signing);
     const initMs = destination.lambda?.initMs;
     const facts = toJsonAnswer(answer, initMs);
     if (!options.json && answer.status < 400 && process.stdout.isTTY) process.stdout.write("\n");
     if (options.report) note(`\n${reportTable(answer, destination)}`);
-    if (error !== undefined) throw new Refusal(error.code, error.message, { issues: error.issues, facts });
+    if (error !== undefined) throw new Refusal(error.code, error.message, { ...error, facts });
     if (options.json) jsonResult(facts);
   } finally {
     await destination.close();
@@ -136,62 +127,6 @@ function noInput(project: string, url: string | undefined): Refusal {
   return new Refusal("INPUT_MISSING", "there is nothing to send.", {
     fix: `Give --data '<json>', --file <path>, --example <name>, or pipe it to standard input.${paste}`,
   });
-}
-
-async function startHere(
-  project: string,
-  options: InvokeOptions,
-): Promise<Destination & { lambda: LocalLambda }> {
-  const build = await buildWithProgress({
-    project,
-    // Not dist/: what lies there may be for another architecture and waiting to be deployed.
-    outDir: join(resolve(project), ".coldframe", options.report ? "report" : "invoke"),
-    architecture: hostArchitecture(),
-    zip: options.report === true,
-    codeCache: options.report === true,
-    localWeights: true,
-  });
-  for (const warning of build.warnings) note(`${colors.yellow("warning")}: ${warning}`);
-  const lines: LogLine[] = [];
-  const weights = await startLocalWeights(project, options.cold);
-  const lambda = await startLocalLambda({
-    artifact: build.directory,
-    client: options.ric ? "aws-lambda-ric" : "local",
-    environment: weights.environment,
-    onLog(text) {
-      const line = parseLogLine(text);
-      lines.push(line);
-      if (options.logs || isProblem(line) || isProgress(line)) note(formatLogLine(line));
-    },
-  });
-  if (lambda.initError !== undefined) {
-    await Promise.all([lambda.close(), weights.close()]);
-    throw initError(lambda.initError);
-  }
-  let hidden: FunctionError | undefined;
-  const front = await startFunctionUrl({
-    lambda: () => lambda,
-    onError: (error) => {
-      hidden = error;
-    },
-  });
-  return {
-    url: front.url,
-    ...{ lambda, build, lines },
-    hiddenError: () => hidden,
-    close: async () => {
-      await front.close();
-      await Promise.all([lambda.close(), weights.close()]);
-    },
-  };
-}
-
-function remote(url: string): Destination {
-  if (!/^https?:\/\//.test(url)) {
-    const fix = `Write it whole, as in --url https://${url}`;
-    throw new Refusal("OPTION_INVALID", `--url ${url} is not an http or https address.`, { fix });
-  }
-  return { url, lines: [], hiddenError: () => undefined, close: async () => {} };
 }
 
 /** Waits for a slow reader: what the terminal does not take, the model need not make. */

@@ -35,7 +35,7 @@ test("the types are right for nodenext and bundler", async () => {
     },
   );
   const { entrypoints, types } = JSON.parse(stdout).analysis;
-  assert.deepEqual(Object.keys(entrypoints), [".", "./onnx", "./package.json"]);
+  assert.deepEqual(Object.keys(entrypoints), [".", "./onnx", "./cdk", "./client", "./package.json"]);
   assert.equal(types.kind, "included");
   for (const { resolutions } of Object.values<Entrypoint>(entrypoints)) {
     assert.deepEqual(resolutions["node16-esm"]?.visibleProblems ?? [], []);

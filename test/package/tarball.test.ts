@@ -21,8 +21,14 @@ import {
 const LIMIT_BYTES = 512 * 1024;
 const LIMIT_UNPACKED_BYTES = 2 * 1024 * 1024;
 
+/** Copied into projects, or used by them where they lie. */
+const TEMPLATES = /^(infra|adapter\/cli\/init\/templates)\/(?!.*\bclients\/.*\.ts$)/;
+
 /** What `engines` asks for. */
 const OLDEST_MAJOR = 22;
+
+/** Imported by what the build writes for a function that uses it. */
+const OF_THE_ENTRY = ["@opentelemetry/api"];
 
 /** A static import or re-export of a package, in what tsc writes. */
 const IMPORT = /^(?:import|export) (?:[\w\s*{},$]+ from )?"([^".][^"]*)"/gm;
@@ -42,8 +48,8 @@ before(async () => {
 });
 
 describe("the tarball", () => {
-  test("holds dist/ and the papers, and nothing else", () => {
-    const paths = packed.files.map(({ path }) => path);
+  test("holds dist/, templates and the papers, and nothing else", () => {
+    const paths = packed.files.map(({ path }) => path).filter((path) => !TEMPLATES.test(path));
     const papers = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
     assert.deepEqual(
       paths.filter((path) => !path.startsWith("dist/")).toSorted(),
@@ -54,13 +60,33 @@ describe("the tarball", () => {
       [],
     );
     assert.deepEqual(
-      paths.filter((path) => path.startsWith("dist/") && !/^dist\/(adapter\/|esbuild\.config\.)/.test(path)),
+      paths.filter(
+        (path) =>
+          path.startsWith("dist/") &&
+          !/^dist\/(adapter\/|infra\/(cdk|clients)\/|esbuild\.config\.)/.test(path),
+      ),
       [],
     );
     assert.deepEqual(
       paths.filter((path) => /(^|[/._-])(tests?|fixtures|bench|examples)[/.]/.test(path)),
       [],
     );
+  });
+
+  test("has the declarations that a user's imports lead to, and no others", () => {
+    const { exports } = JSON.parse(readFileSync(join(packed.folder, "package.json"), "utf8"));
+    const reached = new Set<string>();
+    const reach = (file: string) => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      const text = readFileSync(join(packed.folder, file), "utf8");
+      for (const [, specifier = ""] of text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)) {
+        reach(join(dirname(file), specifier.replace(/\.[tj]s$/, ".d.ts")));
+      }
+    };
+    for (const { types } of Object.values<{ types?: string }>(exports)) if (types) reach(join(types));
+    const declared = packed.files.map(({ path }) => path).filter((path) => /\.d\.m?ts$/.test(path));
+    assert.deepEqual(declared.toSorted(), [...reached].toSorted());
   });
 
   test("has nothing of an earlier build", () => {
@@ -92,7 +118,7 @@ describe("the tarball", () => {
       .filter((name) => !name.startsWith("node:"));
     const manifest = JSON.parse(readFileSync(join(packed.folder, "package.json"), "utf8"));
     const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-    assert.deepEqual([...new Set(imported)].toSorted(), declared.toSorted());
+    assert.deepEqual([...new Set([...imported, ...OF_THE_ENTRY])].toSorted(), declared.toSorted());
   });
 
   test("points at files that are there", () => {
