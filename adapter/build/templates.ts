@@ -70,6 +70,8 @@ class MissingFact extends ColdframeError {
 /** What to write in config.yaml for a fact that may be missing. */
 const REMEDIES: Readonly<Record<string, string>> = {
   image: "Set server.image in config.yaml, or build with --image.",
+  platforms:
+    "This platform does not have the GPU of resources.accelerator in config.yaml; name one that it has.",
   gpu: "Set resources.accelerator in config.yaml to a GPU that this platform has.",
   managed_instances: "Set serverless.managed_instances in config.yaml.",
 };

@@ -111,6 +111,17 @@ describe("what the function's role may do", () => {
   });
 });
 
+test("what a container's role may do on AWS is to read its weights and its secrets", () => {
+  const ofLambda = deploymentOf(FULL, "lambda");
+  const { iam, secret_environment } = deploymentOf(FULL, "server");
+  assert.deepEqual(
+    iam,
+    ofLambda.iam.filter(({ Sid }) => !["SendResults", "WriteTraces"].includes(Sid)),
+  );
+  assert.deepEqual(secret_environment, ofLambda.secret_environment);
+  assert.deepEqual(deploymentOf("", "server").iam, []);
+});
+
 describe("how many environments there may be", () => {
   const ofConfig = (config: string) => deploymentOf(config, "lambda");
 
@@ -242,6 +253,46 @@ describe("what platforms want in a form of their own", () => {
     const graceOf = (yaml: string) => deploymentOf(yaml, "server").platforms.knative.grace_ms;
     assert.equal(graceOf("model_name: a\n"), 30_000);
     assert.equal(graceOf("server: { request_timeout_seconds: 10 }\n"), 10_000);
+  });
+
+  test("is an instance of SageMaker that has what the model asks for", () => {
+    const typeOf = (resources: string, architecture = "x86_64") => {
+      const config = `resources: ${resources}\nserverless: { architecture: ${architecture} }\n`;
+      return deploymentOf(config, "server").platforms.sagemaker.instance_type;
+    };
+    assert.equal(typeOf("{}"), "ml.m5.large");
+    assert.equal(typeOf("{ cpu: 500m, memory: 12Gi }"), "ml.m5.xlarge");
+    assert.equal(typeOf("{ cpu: 4, memory: 8Gi }", "arm64"), "ml.m6g.xlarge");
+    assert.equal(typeOf("{ memory: 1000Gi }"), "ml.m5.12xlarge");
+    assert.equal(typeOf("{ accelerator: L4 }"), "ml.g6.xlarge");
+    assert.equal(typeOf("{ accelerator: 'L4:2' }"), "ml.g6.12xlarge");
+    assert.equal(typeOf("{ accelerator: 'A10G:8' }"), "ml.g5.48xlarge");
+    assert.equal(typeOf("{ accelerator: 'H100:8' }"), "ml.p5.48xlarge");
+    assert.equal(typeOf("{ use_gpu: true }"), "ml.g5.xlarge");
+    assert.equal(typeOf("{ accelerator: B200 }"), null);
+    assert.equal(typeOf("{ accelerator: 'T4:8' }"), null);
+  });
+
+  test("is a driver for CUDA 12 on those of SageMaker that have an older one", () => {
+    const amiOf = (accelerator: string) =>
+      deploymentOf(`resources: { accelerator: ${accelerator} }\n`, "server").platforms.sagemaker
+        .inference_ami;
+    for (const old of ["T4", "A10G", "V100", "A100"]) assert.match(amiOf(old) ?? "", /inference-gpu-2-1$/);
+    for (const recent of ["L4", "H100", "H200"]) assert.equal(amiOf(recent), null);
+    assert.equal(platforms.sagemaker.inference_ami, null);
+  });
+
+  test("is no number that SageMaker refuses", () => {
+    const ofConfig = (config: string) => deploymentOf(config, "server");
+    const weights = "weights: [{ source: s3://a/b/, mount_location: b }]\n";
+    const batch = "runtime: { load_timeout_seconds: 1800, batch: { max_size: 1024 } }\n";
+    const long = ofConfig(`${weights}${batch}server: { shutdown_grace_seconds: 120 }\n`);
+    assert.ok(long.startup_seconds <= 3600);
+    assert.equal(long.platforms.sagemaker.max_concurrent_invocations, 1000);
+    assert.equal(long.platforms.sagemaker.grace_ms, 30_000);
+    const short = ofConfig("runtime: { load_timeout_seconds: 1 }\nserver: { shutdown_grace_seconds: 3 }\n");
+    assert.ok(short.startup_seconds >= 60);
+    assert.equal(short.platforms.sagemaker.grace_ms, 3000);
   });
 
   test("is the GPU by its name there", () => {

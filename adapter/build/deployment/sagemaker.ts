@@ -12,7 +12,6 @@ export interface SageMaker {
   readonly instance_type: string | null;
   /** Where the usual machine's driver is too old for CUDA 12; `null`: the usual one. */
   readonly inference_ami: string | null;
-  readonly startup_timeout_seconds: number;
   readonly max_concurrent_invocations: number;
   readonly grace_ms: number;
 }
@@ -25,7 +24,6 @@ export interface SageMakerSource {
   readonly memory: string;
   readonly gpu: Gpu | null;
   readonly concurrency: number;
-  readonly startupSeconds: number;
   readonly graceSeconds: number;
 }
 
@@ -38,6 +36,7 @@ const SIZES = [
   ["4xlarge", 16, 64],
   ["12xlarge", 48, 192],
 ] as const;
+const LARGEST = SIZES[4];
 
 /** When config.yaml wants a GPU and does not say which. */
 const ANY_GPU = "ml.g5.xlarge";
@@ -63,18 +62,16 @@ const WITH_MORE: Readonly<Record<string, readonly (readonly [gpus: number, type:
 const OLD_DRIVER = /^ml\.(g4dn|g5|p3|p4d|p4de)\./;
 const CUDA_12 = "al2-ami-sagemaker-inference-gpu-2-1";
 
-const STARTUP_SECONDS = { min: 60, max: 3600 };
 const MAX_CONCURRENT = 1000;
 const GRACE_SECONDS = 30;
 
 /** The facts that only SageMaker's templates read. */
 export function sageMakerFacts(source: SageMakerSource): SageMaker {
-  const { gpu, concurrency, startupSeconds, graceSeconds } = source;
+  const { gpu, concurrency, graceSeconds } = source;
   const instance = gpu === null ? ofCpu(source) : ofGpu(gpu);
   return {
     instance_type: instance,
     inference_ami: gpu !== null && OLD_DRIVER.test(instance ?? "") ? CUDA_12 : null,
-    startup_timeout_seconds: Math.min(Math.max(startupSeconds, STARTUP_SECONDS.min), STARTUP_SECONDS.max),
     max_concurrent_invocations: Math.min(concurrency, MAX_CONCURRENT),
     grace_ms: Math.min(graceSeconds, GRACE_SECONDS) * 1000,
   };
@@ -84,7 +81,7 @@ export function sageMakerFacts(source: SageMakerSource): SageMaker {
 function ofCpu({ architecture, cpu, memory }: SageMakerSource): string {
   const cores = cpu.endsWith("m") ? Number(cpu.slice(0, -1)) / 1000 : Number(cpu);
   const gibibytes = (toMegabytes(memory) ?? 0) / 1024;
-  const [size] = SIZES.find(([, has, gib]) => has >= cores && gib >= gibibytes) ?? SIZES[SIZES.length - 1]!;
+  const [size] = SIZES.find(([, has, gib]) => has >= cores && gib >= gibibytes) ?? LARGEST;
   return `${FAMILIES[architecture]}.${size}`;
 }
 

@@ -113,7 +113,7 @@ export function serverFacts(
       }),
       sagemaker: sageMakerFacts({
         ...{ architecture: config.serverless.architecture, ...size, gpu },
-        ...{ concurrency, startupSeconds, graceSeconds },
+        ...{ concurrency, graceSeconds },
       }),
     },
   };
