@@ -116,8 +116,40 @@ test("the commands of README exist", () => {
   }
 });
 
+test("the table of config.yaml names the keys that have no default, too", () => {
+  const surface = readFileSync(join(ROOT, "test", "package", "surface.txt"), "utf8");
+  const table = section("config.yaml");
+  const keys = [...surface.matchAll(/^ *((?:serverless|server|runtime|resources)\.[\w.]+):/gm)];
+  assert.ok(keys.length > 30);
+  for (const [, key = ""] of keys) assert.ok(table.includes(key.split(".").at(-1) as string), key);
+});
+
+test("the samples of README for the CDK and for callers have no errors of type", () => {
+  const folder = mkdtempSync(join(tmpdir(), "coldframe-readme-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  write(folder, "package.json", '{ "type": "module" }');
+  write(folder, "cdk.ts", block("ts", "ModelFunction"));
+  write(folder, "client.ts", block("ts", "createClient"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  const paths = {
+    "coldframe/cdk": [join(ROOT, "infra/cdk/index.ts")],
+    "coldframe/client": [join(ROOT, "infra/clients/index.ts")],
+  };
+  const compilerOptions = { paths, noEmit: true, typeRoots: [join(ROOT, "node_modules/@types")] };
+  const config = { extends: join(ROOT, "tsconfig.json"), compilerOptions, include: ["*.ts"], exclude: [] };
+  write(folder, "tsconfig.json", JSON.stringify(config));
+  const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  execFileSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
+});
+
 test("the links of README, the map and CONTRIBUTING lead somewhere", () => {
-  for (const page of ["README.md", "adapter/README.md", "CONTRIBUTING.md", "examples/README.md"]) {
+  for (const page of [
+    "README.md",
+    "adapter/README.md",
+    "CONTRIBUTING.md",
+    "examples/README.md",
+    "infra/README.md",
+  ]) {
     const text = readFileSync(join(ROOT, page), "utf8");
     for (const [, link = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
       assert.ok(existsSync(join(ROOT, dirname(page), link)), `${page}: ${link}`);
