@@ -501,10 +501,7 @@ test("templates: not filled, edited by hand, changed since, and left over", asyn
     [absent?.state, absent?.sentence],
     ["problem", "dist/infra/sam/template.yaml is not there."],
   );
-  assert.match(
-    absent?.fix ?? "",
-    /^Run `coldframe build`: this template is for lambda\.$/,
-  );
+  assert.match(absent?.fix ?? "", /^Run `coldframe build`: this template is for lambda\.$/);
 });
 
 test("templates: deployment.json of another build than the filled ones", async () => {
