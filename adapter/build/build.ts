@@ -21,7 +21,7 @@ import { usesSdk } from "./weights/sdk-use.ts";
 import type { Target } from "./runtime-files.ts";
 import { writeSamConfig } from "./samconfig.ts";
 import { stage } from "./staging.ts";
-import { type RenderedTemplates, renderTemplates, writeTemplates } from "./templates.ts";
+import { type RenderedTemplates, renderTemplates, sentencesOf, writeTemplates } from "./templates.ts";
 import { buildWeights, type MadeFile, pinProject } from "./weights/build.ts";
 import type { WeightsFact } from "./weights/facts.ts";
 import { writeLock } from "./weights/lock.ts";
@@ -143,9 +143,7 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
         ...report(started, outDir, loaded, bundle, inspection, sizes, { ...weights, locked }, zipBytes),
         optimized: [...sentences],
         templates: templates?.rendered.map(({ template }) => join(outDir, template)) ?? [],
-        notes: (templates?.unfilled ?? []).map(({ template, problem, fix = "" }) =>
-          `${template} was not rendered: ${problem} ${fix}`.trimEnd(),
-        ),
+        notes: sentencesOf(templates?.unfilled ?? []),
       };
     } finally {
       await staging.discard();

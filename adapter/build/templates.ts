@@ -53,6 +53,22 @@ export interface RenderedTemplates {
   readonly unfilled: readonly Unfilled[];
 }
 
+/** One sentence for all that lack the same fact, and one for each that is broken. */
+export function sentencesOf(unfilled: readonly Unfilled[]): string[] {
+  const broken = unfilled.filter(({ fact }) => fact === undefined);
+  const lacking = Map.groupBy(
+    unfilled.filter(({ fact }) => fact !== undefined),
+    ({ fact, fix = "" }) => `${fact}, and deployment.json has none. ${fix}`.trimEnd(),
+  );
+  return [
+    ...broken.map(({ template, problem }) => `${template} was not filled: ${problem}`),
+    ...[...lacking].map(([what, templates]) => {
+      const names = templates.map(({ template }) => template).join(", ");
+      return `${names} ${templates.length === 1 ? "was not filled: it needs" : "were not filled: they need"} ${what}`;
+    }),
+  ];
+}
+
 /** A fact that deployment.json has no value for. */
 class MissingFact extends ColdframeError {
   readonly fact: string;

@@ -86,7 +86,7 @@ async function init(folder: string, options: Options): Promise<void> {
     jsonResult({ project, template: template ?? null, infra, files: written, next: commands });
   else {
     result(written.map((file) => `  ${join(folder, file)}`).join("\n"));
-    note(`\nNext:\n${commands.map((line) => `  ${line}`).join("\n")}`);
+    if (commands.length > 0) note(`\nNext:\n${commands.map((line) => `  ${line}`).join("\n")}`);
   }
 }
 

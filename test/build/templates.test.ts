@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { build } from "../../adapter/build/build.ts";
 import { writeSamConfig } from "../../adapter/build/samconfig.ts";
-import { renderTemplate, renderTemplates } from "../../adapter/build/templates.ts";
+import { renderTemplate, renderTemplates, sentencesOf } from "../../adapter/build/templates.ts";
 import { deploymentOf, FULL } from "../infra/_facts.ts";
 import { makeProject, PLAIN_MODEL } from "./_project.ts";
 
@@ -107,6 +107,18 @@ describe("the templates of a project", () => {
         problem: "it needs image, and deployment.json has none.",
         fix: "Set server.image in config.yaml, or build with --image.",
       },
+    ]);
+  });
+
+  test("that lack the same fact are told of in one sentence", () => {
+    const lacking = makeProject({
+      "infra/a.yaml": "image: !Deployment image\n",
+      "infra/b.yaml": "image: !Deployment image\n",
+      "infra/c.yaml": "gpu: !Deployment gpu.count\n",
+    });
+    assert.deepEqual(sentencesOf(renderTemplates(lacking, { ...SERVER, image: null }).unfilled), [
+      "infra/a.yaml, infra/b.yaml were not filled: they need image, and deployment.json has none. Set server.image in config.yaml, or build with --image.",
+      "infra/c.yaml was not filled: it needs gpu, and deployment.json has none. Set resources.accelerator in config.yaml to a GPU that this platform has.",
     ]);
   });
 

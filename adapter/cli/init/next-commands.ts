@@ -17,6 +17,9 @@ const DEPLOY: Readonly<Record<string, (template: Template | undefined) => string
   terraform: () => "terraform -chdir=infra/terraform init && terraform -chdir=infra/terraform apply",
 };
 
+/** What is for containers, and is built for the other target. */
+const OF_SERVERS = new Set(["azure", "baseten", "docker", "gcp", "k8s", "modal", "runpod", "sagemaker"]);
+
 /** One command a line. */
 export function nextCommands({ folder, isInstalled, infra, template }: Situation): string[] {
   const deploy = infra.flatMap((name) => DEPLOY[name]?.(template) ?? []);
@@ -24,6 +27,13 @@ export function nextCommands({ folder, isInstalled, infra, template }: Situation
     ...(folder === "" ? [] : [`cd ${folder}`]),
     ...(isInstalled || template === undefined ? [] : ["npm install"]),
     ...(template === undefined ? [] : ["npx coldframe dev"]),
-    ...(deploy.length > 0 ? ["npx coldframe build", ...deploy] : []),
+    ...(deploy.length > 0 || infra.includes("edge") ? ["npx coldframe build"] : []),
+    ...deploy,
+    ...(infra.some((name) => OF_SERVERS.has(name))
+      ? ["npx coldframe build --target server --image REGISTRY/NAME:TAG"]
+      : []),
+    ...infra
+      .filter((name) => !(name in DEPLOY))
+      .map((name) => `# how to deploy it is at the head of each file of infra/${name}/`),
   ];
 }

@@ -22,7 +22,7 @@ describe("a template is rendered", () => {
 
   test("for a server, and not for a function", () => {
     assert.deepEqual(paths(deploymentOf(FULL, "lambda")), []);
-    assert.equal(renderTemplates(project, deploymentOf(FULL, "lambda")).notes.length, 0);
+    assert.equal(renderTemplates(project, deploymentOf(FULL, "lambda")).unfilled.length, 0);
   });
 
   test("with a GPU where it is for one; otherwise a note says what to write", () => {
@@ -39,15 +39,15 @@ describe("a template is rendered", () => {
       all.filter((path) => !plain.includes(path)),
       [...withGpu, ...overlay].map((path) => `infra/${path}`).sort(),
     );
-    const { notes } = renderTemplates(project, PLAIN);
-    assert.equal(notes.length, withGpu.length + overlay.length);
-    for (const note of notes) assert.match(note, /resources\.accelerator/);
-    assert.deepEqual(renderTemplates(project, GPU).notes, []);
+    const { unfilled } = renderTemplates(project, PLAIN);
+    assert.equal(unfilled.length, withGpu.length + overlay.length);
+    for (const { fix = "" } of unfilled) assert.match(fix, /resources\.accelerator/);
+    assert.deepEqual(renderTemplates(project, GPU).unfilled, []);
   });
 
   test("with the image's name, or with a note that there is none", () => {
-    const { notes } = renderTemplates(project, { ...PLAIN, image: null });
-    assert.ok(notes.filter((note) => /server\.image/.test(note)).length >= 4);
+    const { unfilled } = renderTemplates(project, { ...PLAIN, image: null });
+    assert.ok(unfilled.filter(({ fix = "" }) => /server\.image/.test(fix)).length >= 4);
   });
 });
 
