@@ -12,6 +12,9 @@ import type { ModelFunctionProps } from "./props.ts";
 /** Node's runtime would start eight workers for each vCPU, and each would load the model. */
 export const ONE_WORKER = { AWS_LAMBDA_NODEJS_WORKER_COUNT: "1" };
 
+/** Id of the construct. */
+export const CAPACITY_PROVIDER = "CapacityProvider";
+
 /** @param fn on whose published versions it runs, the ones that the alias names */
 export function runOnManagedInstances(
   scope: Construct,
@@ -20,7 +23,7 @@ export function runOnManagedInstances(
   vpc: ec2.IVpc,
   fn: lambda.Function,
 ): void {
-  const provider = new lambda.CapacityProvider(scope, "CapacityProvider", {
+  const provider = new lambda.CapacityProvider(scope, CAPACITY_PROVIDER, {
     subnets: vpc.selectSubnets(vpcSubnets ?? { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS }).subnets,
     securityGroups: securityGroups ?? [new ec2.SecurityGroup(scope, "SecurityGroup", { vpc })],
     architectures: [fn.architecture],

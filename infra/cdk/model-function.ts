@@ -1,7 +1,7 @@
 // ModelFunction: a model that `coldframe build` built, as a construct of the AWS CDK. It makes what deployment.json describes
 // and its props switch on; each part is in a file of its own. Nothing is bundled again, and nothing of config.yaml is repeated.
 
-import { Annotations, Duration, RemovalPolicy, Size, Stack } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Size, Stack } from "aws-cdk-lib";
 import type * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import type * as iam from "aws-cdk-lib/aws-iam";
 import * as lambda from "aws-cdk-lib/aws-lambda";
@@ -13,7 +13,7 @@ import type { LambdaDeployment } from "../../adapter/build/deployment.ts";
 import { ColdframeError } from "../../adapter/runtime/errors.ts";
 import { createAlarms } from "./alarms.ts";
 import { readDeployment, zipOf } from "./deployment.ts";
-import { ONE_WORKER, runOnManagedInstances } from "./managed-instances.ts";
+import { CAPACITY_PROVIDER, ONE_WORKER, runOnManagedInstances } from "./managed-instances.ts";
 import { writeOutputs } from "./outputs.ts";
 import type { ModelFunctionProps } from "./props.ts";
 import { createQueues, mapQueue } from "./queue.ts";
@@ -80,7 +80,6 @@ export class ModelFunction extends Construct implements iam.IGrantable {
     this.alarms = switches.alarms
       ? createAlarms(this, facts, switches, this.function, this.deadLetterQueue)
       : [];
-    warnOfThrottles(this, facts, switches);
     writeOutputs(this, this.#outputs(), isFirst);
   }
 
@@ -114,6 +113,7 @@ export class ModelFunction extends Construct implements iam.IGrantable {
   }
 
   #outputs(): Record<string, string | undefined> {
+    const provider = this.node.tryFindChild(CAPACITY_PROVIDER) as lambda.CapacityProvider | undefined;
     return {
       FunctionUrl: this.url?.url,
       FunctionArn: this.function.functionArn,
@@ -123,6 +123,7 @@ export class ModelFunction extends Construct implements iam.IGrantable {
       WeightsBucketName: this.bucket?.bucketName,
       QueueUrl: this.queue?.queueUrl,
       DeadLetterQueueUrl: this.deadLetterQueue?.queueUrl,
+      CapacityProviderArn: provider?.capacityProviderArn,
     };
   }
 }
@@ -169,14 +170,4 @@ function createFunction(
     runOnManagedInstances(model, managed, props, props.vpc, fn);
   }
   return fn;
-}
-
-function warnOfThrottles(model: ModelFunction, facts: LambdaDeployment, switches: Switches): void {
-  const { max_concurrency: ofQueue } = facts.queue;
-  const { queue, reservedConcurrency: reserved } = switches;
-  if (!queue || reserved === 0 || ofQueue <= reserved) return;
-  Annotations.of(model).addWarningV2(
-    "coldframe:queueThrottled",
-    `The queue may use ${ofQueue} execution environments, and reservedConcurrency is ${reserved}: messages would be throttled into the dead-letter queue. Set serverless.sqs.max_concurrency in config.yaml.`,
-  );
 }

@@ -1,5 +1,6 @@
 // The switches of one deployment: what props say, else what deployment.json says; and which of them contradict each other.
 
+import { Token } from "aws-cdk-lib";
 import type { LambdaDeployment } from "../../adapter/build/deployment.ts";
 import { ColdframeError } from "../../adapter/runtime/errors.ts";
 import type { ModelFunctionProps } from "./props.ts";
@@ -45,7 +46,34 @@ export function switchesOf(props: ModelFunctionProps, facts: LambdaDeployment): 
   return chosen;
 }
 
+/** What a switch may be; what is known to the deployment alone may be anything. */
+const ALLOWED: readonly (readonly [name: keyof Switches, pattern: RegExp, allowed: string])[] = [
+  [
+    "invoker",
+    /^$|^\d{12}$|^arn:[a-z0-9-]+:iam::\d{12}:(root|(role|user)\/[\w+=,.@/-]+)$/,
+    "an account id of 12 digits, or the ARN of a role or user",
+  ],
+  [
+    "weightsKeyArn",
+    /^$|^arn:[a-z0-9-]+:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    "the ARN of a KMS key, not of an alias",
+  ],
+  ["secretsPrefix", /^[\w/+=.@-]*$/, "letters, digits and /_+=.@-"],
+  ["alarmTopicArn", /^$|^arn:[a-z0-9-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+$/, "the ARN of an SNS topic"],
+  ["reservedConcurrency", /^\d+$/, "0 or more"],
+  ["provisionedConcurrency", /^\d+$/, "0 or more"],
+];
+
+function checkValues(chosen: Switches): void {
+  for (const [name, pattern, allowed] of ALLOWED) {
+    const found = chosen[name];
+    if (Token.isUnresolved(found) || pattern.test(String(found))) continue;
+    refuse(`found ${name} ${JSON.stringify(found)}, allowed ${allowed}.`, `Set ${name} to one of these.`);
+  }
+}
+
 function check(chosen: Switches, props: ModelFunctionProps, facts: LambdaDeployment): void {
+  checkValues(chosen);
   const { reservedConcurrency: reserved, provisionedConcurrency: provisioned } = chosen;
   const { managed_instances: managed } = facts;
   if (managed !== null) checkManaged(chosen, props, managed.accelerator_memory_gib !== null);
@@ -60,6 +88,13 @@ function check(chosen: Switches, props: ModelFunctionProps, facts: LambdaDeploym
     refuse(
       `found provisionedConcurrency ${provisioned}, allowed at most reservedConcurrency, ${reserved}.`,
       "Raise reservedConcurrency, or keep fewer environments ready.",
+    );
+  }
+  const { max_concurrency: ofQueue } = facts.queue;
+  if (chosen.queue && reserved > 0 && ofQueue > reserved) {
+    refuse(
+      `found reservedConcurrency ${reserved}, allowed at least what the queue may use, ${ofQueue}: its messages would be throttled into the dead-letter queue.`,
+      "Raise reservedConcurrency, or set serverless.sqs.max_concurrency in config.yaml.",
     );
   }
   if (chosen.createBucket && facts.weights_bucket === null) {

@@ -52,7 +52,7 @@ variable "invoker" {
   default     = ""
 
   validation {
-    condition     = var.invoker == "" || can(regex("^([0-9]{12}|arn:[a-z-]+:iam::[0-9]{12}:(root|role/.+|user/.+))$", var.invoker))
+    condition     = var.invoker == "" || can(regex("^([0-9]{12}|arn:[a-z0-9-]+:iam::[0-9]{12}:(root|(role|user)/[A-Za-z0-9_+=,.@/-]+))$", var.invoker))
     error_message = "invoker must be an account id of 12 digits, or the ARN of a role or user."
   }
 }
@@ -80,7 +80,7 @@ variable "weights_key_arn" {
   default     = ""
 
   validation {
-    condition     = var.weights_key_arn == "" || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.weights_key_arn))
+    condition     = var.weights_key_arn == "" || can(regex("^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9_-]+$", var.weights_key_arn))
     error_message = "weights_key_arn must be the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>; an alias is no resource of a policy."
   }
 }
@@ -147,7 +147,7 @@ variable "alarm_topic_arn" {
   default     = ""
 
   validation {
-    condition     = var.alarm_topic_arn == "" || can(regex("^arn:[a-z-]+:sns:", var.alarm_topic_arn))
+    condition     = var.alarm_topic_arn == "" || can(regex("^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", var.alarm_topic_arn))
     error_message = "alarm_topic_arn must be the ARN of an SNS topic."
   }
 }

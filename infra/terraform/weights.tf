@@ -47,7 +47,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "weights" {
   bucket = aws_s3_bucket.weights[0].id
 
   rule {
-    bucket_key_enabled = true
+    bucket_key_enabled = var.weights_key_arn != ""
 
     apply_server_side_encryption_by_default {
       sse_algorithm     = var.weights_key_arn == "" ? "AES256" : "aws:kms"

@@ -111,6 +111,30 @@ serverless: { architecture: x86_64, managed_instances: { accelerator_memory_gib:
       /^found provisionedConcurrency 3, allowed at most reservedConcurrency, 2\.$/,
       /Raise reservedConcurrency/,
     ],
+    "less for the function than for its queue": [
+      FULL,
+      { reservedConcurrency: 4 },
+      /^found reservedConcurrency 4, allowed at least what the queue may use, 10: /,
+      /Raise reservedConcurrency, or set serverless\.sqs\.max_concurrency/,
+    ],
+    "everybody, as who may call with signed requests": [
+      PLAIN,
+      { invoker: "*" },
+      /^found invoker "\*", allowed an account id of 12 digits/,
+      /Set invoker/,
+    ],
+    "the alias of a key": [
+      PLAIN,
+      { weightsKeyArn: "arn:aws:kms:eu-west-1:123456789012:alias/weights" },
+      /not of an alias\.$/,
+      /Set weightsKeyArn/,
+    ],
+    "a public URL with less than no bound": [
+      PLAIN,
+      { urlAuth: "NONE", reservedConcurrency: -1 },
+      /^found reservedConcurrency -1, allowed 0 or more\.$/,
+      /Set reservedConcurrency/,
+    ],
     "a bucket of a model that reads none": [
       PLAIN,
       { weightsBucket: "create" },

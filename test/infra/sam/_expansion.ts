@@ -21,10 +21,31 @@ const PLAIN = `model_name: plain
 serverless: { events: [function-url], url: { invoke_mode: buffered } }
 `;
 
+/** A function that anybody may call from a browser, with other numbers than FULL has. */
+const PUBLIC = `model_name: public
+environment_variables: { STAGE_SIZE: "3", LANGUAGE: en }
+secrets: { signing_key: null, salt: aws-ssm:///public/salt }
+weights:
+  - source: s3://public-weights/models/
+    mount_location: models
+runtime: { enable_debug_logs: true, enable_tracing_data: true }
+serverless:
+  architecture: x86_64
+  memory: 1769
+  timeout: 30
+  events: [function-url, sqs]
+  url:
+    auth: none
+    cors: { allow_origins: ["*"], allow_methods: [GET, POST], allow_headers: [content-type], expose_headers: [x-request-id], allow_credentials: false }
+  concurrency: { reserved: 7, provisioned: 1 }
+  sqs: { results: "s3://public-results/answers/", batch_size: 4, max_concurrency: 5, max_receive_count: 3 }
+`;
+
 /** What is expanded: a template of infra/sam with the deployment of a config.yaml. */
 const SAMPLES = {
   template: { template: "template.yaml", config: FULL },
   "template.plain": { template: "template.yaml", config: PLAIN },
+  "template.public": { template: "template.yaml", config: PUBLIC },
   "template-image": { template: "template-image.yaml", config: FULL },
   gpu: { template: "gpu.yaml", config: GPU },
 } as const;
@@ -36,6 +57,7 @@ export const SAMPLE_NAMES = Object.keys(SAMPLES) as readonly SampleName[];
 export const REQUIRED: Readonly<Record<SampleName, Parameters>> = {
   template: {},
   "template.plain": {},
+  "template.public": {},
   "template-image": { ImageUri: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:1" },
   gpu: {
     ImageUri: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:1",
@@ -43,6 +65,9 @@ export const REQUIRED: Readonly<Record<SampleName, Parameters>> = {
     SecurityGroupIds: "sg-0123456789abcdef0",
   },
 };
+
+/** The config.yaml of a sample. */
+export const configOf = (name: SampleName): string => SAMPLES[name].config;
 
 const TEMPLATES = new URL("../../../infra/sam/", import.meta.url);
 

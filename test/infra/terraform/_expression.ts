@@ -66,6 +66,15 @@ export function parseExpression(text: string): Expression {
 
 /** A value as hcl2json writes it: a string whose `${...}` are expressions, and an expression when it is only that. */
 export function parseTemplate(text: string): Expression {
+  let expression = parsed.get(text);
+  if (expression === undefined) parsed.set(text, (expression = parse(text)));
+  return expression;
+}
+
+/** The same texts come again with each combination of switches. */
+const parsed = new Map<string, Expression>();
+
+function parse(text: string): Expression {
   // What interpolates nothing had its escapes read already.
   if (!/(?<!\$)\$\{/.test(text)) return { kind: "literal", value: text.replaceAll("$${", "${") };
   const parser = new Parser(text);
