@@ -13,11 +13,11 @@ const FLOORS: readonly (readonly [string, RegExp])[] = [
   ["words", /^(call|contracts|errors|input|log|model)\.ts$/],
   [
     "parts",
-    /^((accept|batch|body|concurrency|frames|gather|heartbeat|invocation|json|predict-batch|request|schema|secret-references|secrets|stack|stream)\.ts|(aws|bodies|events|observe|results)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
+    /^((accept|batch|body|concurrency|frames|gather|heartbeat|invocation|json|predict-batch|request|response-reply|schema|secret-references|secrets|stack|stream)\.ts|(aws|bodies|events|observe|results)\/[\w-]+\.ts|weights\/([\w-]+\/)?[\w-]+\.ts)$/,
   ],
   [
     "story",
-    /^((cold-start|data-dir|data-dir-fetch|failure|late|model-class|predict|reply|report|routes|warm-up|weights-(directory|fetch|open|thread|wire))\.ts|vendor\/[\w-]+\.ts)$/,
+    /^((cold-start|data-dir|data-dir-fetch|document|failure|health|late|model-class|predict|reply|report|routes|warm-up|weights-(directory|fetch|open|thread|wire))\.ts|vendor\/[\w-]+\.ts)$/,
   ],
   ["targets", /^targets\/(server\/)?[\w-]+\.ts$/],
 ];

@@ -18,8 +18,11 @@ export interface Call {
   body(): string | Uint8Array;
   /** What config.yaml allows, also after the body is decompressed; absent where the platform has limits of its own. */
   readonly maxBodyBytes?: number;
-  /** Of a target whose bodies arrive after the head: wait for all of it. @throws INPUT_TOO_LARGE, CANCELLED */
-  readonly arrived?: () => Promise<void>;
+  /**
+   * Of a target whose bodies arrive after the head: wait for all of it; nothing is to be waited for where it is there.
+   * @throws INPUT_TOO_LARGE, CANCELLED
+   */
+  readonly arrived?: () => Promise<void> | undefined;
   /** Where the call came from, for the model and the log. */
   readonly origin: Origin;
 }
@@ -70,7 +73,7 @@ export const isStream = (body: Body): body is AsyncIterable<Chunk> =>
 export class Cancellation {
   #deadline: number;
   #tooLate: () => Error;
-  #listeners: ((reason: Error) => void)[] = [];
+  #listeners: ((reason: Error) => void)[] | undefined;
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -100,8 +103,8 @@ export class Cancellation {
   onCancel(listener: (reason: Error) => void): void {
     if (this.#reason) return listener(this.#reason);
     // What is over by the next tick costs no timer.
-    if (!this.#listeners.length) process.nextTick(() => this.#startTimer());
-    this.#listeners.push(listener);
+    if (!this.#listeners) process.nextTick(() => this.#startTimer());
+    (this.#listeners ??= []).push(listener);
   }
 
   #startTimer(): void {
@@ -121,7 +124,7 @@ export class Cancellation {
     if (this.#reason) return;
     this.#reason = reason;
     this.end();
-    for (const listener of this.#listeners) listener(reason);
+    for (const listener of this.#listeners ?? []) listener(reason);
   }
 
   /** The invocation is over: nothing is cancelled by time any more. */

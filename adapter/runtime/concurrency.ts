@@ -4,8 +4,11 @@ import type { Cancellation } from "./call.ts";
 import { ColdframeError } from "./errors.ts";
 import type { Invocation, VendorMember } from "./model.ts";
 
-/** Waits for a slot, and resolves with what gives it back. Who is cancelled while waiting leaves the queue. */
-export type TakeSlot = (cancellation: Cancellation) => Promise<() => void>;
+/**
+ * What gives a slot back: at once when one is free, else when one is. Who is cancelled while waiting leaves the queue.
+ * @throws QUEUE_FULL
+ */
+export type TakeSlot = (cancellation: Cancellation) => (() => void) | Promise<() => void>;
 
 /** A slot for one call of a member of the model, or a place in a batch of them; see batch.ts. */
 export type TakeTurn = (
@@ -13,7 +16,7 @@ export type TakeTurn = (
   member: "predict" | VendorMember,
   input: unknown,
   invocation: Invocation,
-) => Promise<Turn>;
+) => Turn | Promise<Turn>;
 
 /** Gives the slot back. */
 export interface Turn {
@@ -39,29 +42,34 @@ export function createSlots(free: number, maxQueue = Infinity): TakeSlot {
     else free++;
   }
 
-  return async (cancellation) => {
-    if (free > 0) free--;
-    else {
-      if (queue.length >= maxQueue) throw queueFull(maxQueue);
-      await new Promise<void>((resolve, reject) => {
-        queue.push(resolve);
-        cancellation.onCancel((reason) => {
-          const at = queue.indexOf(resolve);
-          if (at >= 0) queue.splice(at, 1);
-          reject(reason);
-        });
-      });
-      // Left after it was handed the slot and before it could take it: both can come from one closing connection.
-      if (cancellation.reason) {
-        giveBack();
-        throw cancellation.reason;
-      }
-    }
+  function slot(): () => void {
     let held = true;
     return () => {
       if (!held) return;
       held = false;
       giveBack();
     };
+  }
+
+  return (cancellation) => {
+    if (free > 0) {
+      free--;
+      return slot();
+    }
+    if (queue.length >= maxQueue) throw queueFull(maxQueue);
+    const handed = new Promise<void>((resolve, reject) => {
+      queue.push(resolve);
+      cancellation.onCancel((reason) => {
+        const at = queue.indexOf(resolve);
+        if (at >= 0) queue.splice(at, 1);
+        reject(reason);
+      });
+    });
+    return handed.then(() => {
+      if (!cancellation.reason) return slot();
+      // Left after it was handed the slot and before it could take it: both can come from one closing connection.
+      giveBack();
+      throw cancellation.reason;
+    });
   };
 }

@@ -2,10 +2,10 @@
 // and the model's concurrency. Knows nothing of HTTP or of any event source. Errors of the model's own are wrapped
 // once, where its methods are called.
 
-import type { Origin } from "./call.ts";
+import type { Cancellation, Origin } from "./call.ts";
 import type { Batching } from "./batch.ts";
-import { createSlots, type TakeTurn } from "./concurrency.ts";
-import type { Settings, Step } from "./contracts.ts";
+import { createSlots, type TakeTurn, type Turn } from "./concurrency.ts";
+import type { Settings } from "./contracts.ts";
 import { ColdframeError, toColdframeError } from "./errors.ts";
 import type { Invocation, Model, ModelClass, VendorMember } from "./model.ts";
 import { validate } from "./schema.ts";
@@ -15,15 +15,18 @@ import { type Items, itemStream } from "./stream.ts";
 export type Member = "predict" | VendorMember;
 
 /**
- * Call one member of the model. Schemas, preprocess and postprocess belong to predict alone.
- * @throws INPUT_INVALID, OUTPUT_INVALID, PREDICT_FAILED, and the cancellation's reason
+ * Call one member of the model. Schemas, preprocess and postprocess belong to predict alone. What needs nothing to be
+ * waited for is there at once: a promise costs a server more than many a model does.
+ * @throws INPUT_INVALID, OUTPUT_INVALID, PREDICT_FAILED, and the cancellation's reason; or rejects with them
  */
 export type Run = (
   member: Member,
   input: unknown,
   invocation: Invocation,
-  origin: Pick<Origin, "cancellation" | "observation">,
-) => Promise<Output>;
+  origin: Watched,
+) => Output | Promise<Output>;
+
+type Watched = Pick<Origin, "cancellation" | "observation">;
 
 /** What a model gave: exactly one of three. */
 export type Output =
@@ -40,48 +43,72 @@ export function createRun(
 ): Run {
   const takeSlot = createSlots(settings.predictConcurrency, settings.maxQueue);
   const takeTurn: TakeTurn = batching ? batching(instance, takeSlot, settings.maxQueue) : takeSlot;
-  // An await of what is there already takes a turn of the microtask queue all the same.
   const hasBefore = schemas.input ?? instance.preprocess;
   const hasAfter = schemas.output ?? instance.postprocess;
   const needsBody = !schemas.input && (instance.preprocess ?? instance.predict)?.length;
 
-  return async (member, raw, invocation, { cancellation, observation }) => {
-    // Cancellation is heard even while the model is not listening. What answers at once does not wait.
-    function attempt(what: string, run: () => unknown): unknown {
-      const fail = (error: unknown) => {
-        throw cancellation.reason ?? toColdframeError(error, what);
-      };
-      try {
-        const result = run();
-        return isThenable(result) ? cancellation.race(result).catch(fail) : result;
-      } catch (error) {
-        fail(error);
-      }
-    }
-    const step = <T>(name: Step, run: () => T): T => (observation ? observation.step(name, run) : run());
-    const call = (name: Member | "preprocess" | "postprocess", argument: unknown, answer?: unknown) =>
-      instance[name]
-        ? step(name, () => attempt(name, () => answer ?? instance[name]?.(argument, invocation)))
-        : argument;
-    const isPredict = member === "predict";
-    const around = (name: "preprocess" | "postprocess", value: unknown) =>
-      isPredict ? call(name, value) : value;
-    const check = (side: "input" | "output", value: unknown) => {
-      const schema = isPredict && schemas[side];
-      return schema ? attempt(`static ${side}`, () => validate(schema, value, side)) : value;
-    };
+  function call(
+    name: Member | "preprocess" | "postprocess",
+    argument: unknown,
+    invocation: Invocation,
+    { cancellation, observation }: Watched,
+    answer?: unknown,
+  ): unknown {
+    if (!instance[name]) return argument;
+    const run = () => attempt(name, () => answer ?? instance[name]?.(argument, invocation), cancellation);
+    return observation ? observation.step(name, run) : run();
+  }
 
-    if (!instance[member]) throw new ColdframeError("ROUTE_NOT_FOUND", `the model has no ${member}.`);
-    if (raw === undefined && isPredict && needsBody) {
-      throw new ColdframeError("INPUT_INVALID", "the body is empty.");
-    }
-    const input = hasBefore ? await around("preprocess", await check("input", raw)) : raw;
-    const release = await step("queue", () => takeTurn(cancellation, member, input, invocation));
+  function check(side: "input" | "output", value: unknown, { cancellation }: Watched): unknown {
+    const schema = schemas[side];
+    return schema ? attempt(`static ${side}`, () => validate(schema, value, side), cancellation) : value;
+  }
+
+  function answer(member: Member, input: unknown, invocation: Invocation, origin: Watched) {
+    const { cancellation, observation } = origin;
+    const take = () => takeTurn(cancellation, member, input, invocation);
+    const turn = observation ? observation.step("queue", take) : take();
+    return turn instanceof Promise
+      ? turn.then((release) => compute(member, input, invocation, origin, release))
+      : compute(member, input, invocation, origin, turn);
+  }
+
+  function compute(
+    member: Member,
+    input: unknown,
+    invocation: Invocation,
+    origin: Watched,
+    release: Turn,
+  ): Output | Promise<Output> {
     try {
-      const result = await call(member, input, release.answer);
-      if (!isResponse(result) && !isIterable(result)) {
+      const result = call(member, input, invocation, origin, release.answer);
+      if ((member === "predict" && hasAfter) || !isValue(result))
+        return finish(member, result, invocation, origin, release);
+      release();
+      return { value: result };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async function finish(
+    member: Member,
+    given: unknown,
+    invocation: Invocation,
+    origin: Watched,
+    release: Turn,
+  ): Promise<Output> {
+    const { cancellation, observation } = origin;
+    const isPredict = member === "predict";
+    try {
+      const result = await given;
+      if (isValue(result)) {
         release();
-        return { value: hasAfter ? await check("output", await around("postprocess", result)) : result };
+        if (!isPredict || !hasAfter) return { value: result };
+        return {
+          value: await check("output", await call("postprocess", result, invocation, origin), origin),
+        };
       }
       if (isPredict && instance.postprocess) {
         throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
@@ -99,7 +126,12 @@ export function createRun(
       };
       if (!isResponse(result)) {
         const checked = isPredict && schemas.output;
-        return { stream: items(result, checked ? (item) => check("output", item) : undefined) };
+        return {
+          stream: items(
+            result as AsyncIterable<unknown>,
+            checked ? (item) => check("output", item, origin) : undefined,
+          ),
+        };
       }
       if (!result.body) release();
       return { response: result, body: result.body ? items(result.body) : undefined };
@@ -107,8 +139,34 @@ export function createRun(
       release();
       throw error;
     }
+  }
+
+  return (member, raw, invocation, origin) => {
+    if (!instance[member]) throw new ColdframeError("ROUTE_NOT_FOUND", `the model has no ${member}.`);
+    if (member !== "predict") return answer(member, raw, invocation, origin);
+    if (raw === undefined && needsBody) throw new ColdframeError("INPUT_INVALID", "the body is empty.");
+    if (!hasBefore) return answer(member, raw, invocation, origin);
+    const before = async () => call("preprocess", await check("input", raw, origin), invocation, origin);
+    return before().then((input) => answer(member, input, invocation, origin));
   };
 }
+
+/** Cancellation is heard even while the model is not listening. What answers at once does not wait. */
+function attempt(what: string, run: () => unknown, cancellation: Cancellation): unknown {
+  const fail = (error: unknown) => {
+    throw cancellation.reason ?? toColdframeError(error, what);
+  };
+  try {
+    const result = run();
+    return isThenable(result) ? cancellation.race(result).catch(fail) : result;
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Whether a result is there, and all of it. */
+const isValue = (result: unknown): boolean =>
+  !(isThenable(result) || isResponse(result) || isIterable(result));
 
 // By its tag: `instanceof` would load Node's fetch at the first call, 20 ms for models that have no use for it.
 const isResponse = (value: unknown): value is Response =>

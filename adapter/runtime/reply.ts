@@ -7,7 +7,6 @@ import { errorBody } from "./errors.ts";
 import type { Late } from "./late.ts";
 import * as frames from "./frames.ts";
 import { gather } from "./gather.ts";
-import { withHeartbeat } from "./heartbeat.ts";
 import { encodeJson, toBuffer } from "./json.ts";
 import type { Output } from "./predict.ts";
 import { END, Items } from "./stream.ts";
@@ -28,22 +27,22 @@ export const jsonReply = (status: number, value: unknown): Reply =>
 const bytesReply = (bytes: Uint8Array | ArrayBuffer): Reply => replyWith(toBuffer(bytes), frames.BYTES_TYPE);
 
 /**
- * The answer to a call of predict.
+ * The answer to a call of predict; a stream's begins with its first item.
  * @param headers the caller's, lower-case: what it accepts decides how a stream leaves
- * @param late writes MessagePack for who speaks it; absent where nobody does
+ * @param late writes what few models give and few callers ask for
  * @throws what the model throws before its first item
  */
-export async function outputReply(
+export function outputReply(
   output: Output,
   headers: Headers,
   requestId: string,
-  late?: () => Late,
-): Promise<Reply> {
-  if ("response" in output) return responseReply(output.response, output.body);
+  late: () => Late,
+): Reply | Promise<Reply> {
+  if ("response" in output) return late().responseReply(output.response, output.body);
   const { accept = "", "content-type": sent = "" } = headers;
-  const speaksMsgpack = /msgpack/i.test(accept) || /msgpack/i.test(sent);
-  const packed = speaksMsgpack ? late?.().msgpackFraming(headers, "stream" in output) : undefined;
-  if ("stream" in output) return streamReply(output.stream, headers, requestId, packed);
+  const speaksMsgpack = /msgpack/i.test(accept + sent);
+  const packed = speaksMsgpack ? late().msgpackFraming(headers, "stream" in output) : undefined;
+  if ("stream" in output) return streamReply(output.stream, headers, requestId, late, packed);
   const { value } = output;
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) return bytesReply(value);
   if (packed) return replyWith(packed.encode(value), packed.contentType);
@@ -57,6 +56,7 @@ async function streamReply(
   items: Items<unknown>,
   headers: Headers,
   requestId: string,
+  late: () => Late,
   packed: frames.Framing | undefined,
 ): Promise<Reply> {
   const first = await items.next();
@@ -77,7 +77,7 @@ async function streamReply(
       // nginx and its descendants collect a response unless told not to.
       "x-accel-buffering": "no",
     },
-    body: format === "sse" ? withHeartbeat(chunks) : chunks,
+    body: format === "sse" ? late().withHeartbeat(chunks) : chunks,
     errorFrame: error && ((failure) => error(errorBody(failure, requestId))),
   };
 }
@@ -110,16 +110,4 @@ function encodeItems(
     return result;
   };
   return new Items(next, () => items.return());
-}
-
-// Cookies leave apart. Hop-by-hop headers are the transport's; a length would be wrong once the platform frames the body.
-const NOT_COPIED = /^(set-cookie|connection|content-length|keep-alive|transfer-encoding|upgrade)$/;
-
-function responseReply({ status, headers }: Response, body: Items<unknown> | undefined): Reply {
-  return {
-    status,
-    headers: Object.fromEntries([...headers].filter(([name]) => !NOT_COPIED.test(name))),
-    cookies: headers.getSetCookie(),
-    body: body as AsyncIterable<Uint8Array> | undefined,
-  };
 }

@@ -1,18 +1,17 @@
 // The table of routes, the same on every target: a Call comes in, a Reply goes out. Only inference waits for the model.
 // The paths of OpenAI's and Anthropic's clients are late code: vendor/.
 
-import { readFileSync } from "node:fs";
 import { readInput } from "./body.ts";
 import type { Call, Reply } from "./call.ts";
-import type { ColdStart } from "./cold-start.ts";
+import type { ColdStart, ReadyModel } from "./cold-start.ts";
 import type { Artifact, Observer } from "./contracts.ts";
 import { ColdframeError } from "./errors.ts";
-import { JSON_TYPE } from "./frames.ts";
 import { toInvocation } from "./invocation.ts";
-import { jsonReply, outputReply, replyWith } from "./reply.ts";
+import type { Output, Run } from "./predict.ts";
+import { jsonReply, outputReply } from "./reply.ts";
 
-/** Answers every call, and never rejects before a streamed body begins. */
-export type Route = (call: Call) => Promise<Reply>;
+/** Answers every call, and neither throws nor rejects before a streamed body begins. */
+export type Route = (call: Call) => Reply | Promise<Reply>;
 
 export type Answer = (call: Call) => Reply | Promise<Reply>;
 
@@ -32,6 +31,9 @@ export interface Environment {
 /** How Truss's paths begin, "*" in the table; any name is served, as there, since one deployment is one model. */
 const TRUSS_MODEL = /^\/v1\/models\/[^/:]+/;
 
+/** Which of them say more than OpenAI's of the same beginning. */
+const TRUSS_ONLY = /^\/v1\/models\/.*[:/]/;
+
 /** The answers that every target has. */
 export function createAnswers({ artifact, start }: Environment): Answers {
   const status = (name: string) => jsonReply(200, { status: name });
@@ -39,41 +41,35 @@ export function createAnswers({ artifact, start }: Environment): Answers {
 
   const loaded: Answer = () => start.now() && status("loaded");
 
-  const ready: Answer = async ({ origin }) => {
-    const { instance } = start.now();
-    let cause: unknown;
-    try {
-      // A check that hangs is no answer, and must not outlast the invocation.
-      if (!instance.isHealthy || (await origin.cancellation.race(instance.isHealthy())))
-        return status("ready");
-    } catch (error) {
-      cause = error;
-    }
-    throw new ColdframeError("MODEL_UNHEALTHY", "isHealthy() said no.", { cause });
-  };
+  const ready: Answer = ({ origin }) => artifact.late().readyReply(start.now().instance, origin);
 
   // SageMaker's reading: 204 is "alive, not yet".
   const ping: Answer = (call) =>
     start.model || start.failure ? ready(call) : { status: 204, headers: {}, body: undefined };
 
-  const predict: Answer = async (call) => {
-    const { headers, origin } = call;
-    const model = start.model ?? (await start.wait(origin.cancellation));
-    if (!model.instance.predict) throw artifact.late().missingMember(model.instance, "predict");
-    await call.arrived?.();
-    const invocation = toInvocation(origin, { call, late: artifact.late });
-    const output = await model.run("predict", readInput(call, artifact), invocation, origin);
-    return outputReply(output, headers, origin.id, artifact.late);
+  // As far as all is there, at once: the calls of a small model spend more on promises than on the model.
+  const predict: Answer = (call) => {
+    const { model } = start;
+    return model
+      ? ask(model, call)
+      : start.wait(call.origin.cancellation).then((loaded) => ask(loaded, call));
   };
 
-  // Written by the build: what turns schemas into documents has no business in a bundle.
-  const document = (name: string) => () => {
-    try {
-      return replyWith(readFileSync(`${artifact.folder}/${name}`, "utf8"), JSON_TYPE);
-    } catch (cause) {
-      throw new ColdframeError("ROUTE_NOT_FOUND", `the build made no ${name}.`, { cause });
-    }
-  };
+  function ask({ instance, run }: ReadyModel, call: Call): Reply | Promise<Reply> {
+    if (!instance.predict) throw artifact.late().missingMember(instance, "predict");
+    const arriving = call.arrived?.();
+    return arriving ? arriving.then(() => infer(run, call)) : infer(run, call);
+  }
+
+  function infer(run: Run, call: Call): Reply | Promise<Reply> {
+    const { headers, origin } = call;
+    const { late } = artifact;
+    const output = run("predict", readInput(call, artifact), toInvocation(origin, { call, late }), origin);
+    const reply = (given: Output) => outputReply(given, headers, origin.id, late);
+    return output instanceof Promise ? output.then(reply) : reply(output);
+  }
+
+  const document = (name: string) => () => artifact.late().documentReply(artifact, name);
   const schema = document("schema.json");
 
   return {
@@ -102,12 +98,12 @@ export function routeOver(
   fail: (error: unknown, call: Call) => Reply,
   model = TRUSS_MODEL,
 ): Route {
-  return async (call) => {
-    const { method, origin } = call;
+  return (call) => {
+    const { method } = call;
     let allow = "";
-    let reply: Reply;
     try {
-      const path = call.path.replace(model, "*");
+      // What is about a model by its name begins with the version of a protocol.
+      const path = call.path.startsWith("/v") ? call.path.replace(model, "*") : call.path;
       const get = gets[path];
       const answer = get ?? posts[path];
       if (!answer) {
@@ -117,14 +113,20 @@ export function routeOver(
         allow = get ? "GET, HEAD" : "POST";
         throw new ColdframeError("METHOD_NOT_ALLOWED", `${call.path} takes ${allow}, not ${method}.`);
       }
-      reply = await answer(call);
+      const reply = answer(call);
+      if (!(reply instanceof Promise)) return toCaller(reply, call);
+      return reply.catch((error) => fail(error, call)).then((given) => toCaller(given, call));
     } catch (error) {
-      reply = fail(error, call);
+      const reply = fail(error, call);
       if (allow) reply.headers["allow"] = allow;
+      return toCaller(reply, call);
     }
-    reply.headers["x-request-id"] ??= origin.id;
-    return method === "HEAD" ? { ...reply, body: undefined } : reply;
   };
+}
+
+function toCaller(reply: Reply, { method, origin }: Call): Reply {
+  reply.headers["x-request-id"] ??= origin.id;
+  return method === "HEAD" ? { ...reply, body: undefined } : reply;
 }
 
 /** Everything a function answers, the vendors' paths included. */
@@ -136,7 +138,7 @@ export function createRoutes(environment: Environment, answers = createAnswers(e
   let vendor: Route | undefined;
   return (call) => {
     // Of the paths about a model by name only that of the model itself, which OpenAI's clients ask for too.
-    if (!/^\/v1\/(?!models\/.*[:/])/.test(call.path)) return route(call);
+    if (!call.path.startsWith("/v1/") || TRUSS_ONLY.test(call.path)) return route(call);
     vendor ??= artifact.late().vendorRoute(environment);
     return vendor(call);
   };

@@ -3,8 +3,11 @@ import { test } from "node:test";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
+import { Cancellation } from "../../adapter/runtime/call.ts";
+import type { Settings } from "../../adapter/runtime/contracts.ts";
 import { ColdframeError } from "../../adapter/runtime/errors.ts";
 import type { Invocation } from "../../adapter/runtime/model.ts";
+import { createRun } from "../../adapter/runtime/predict.ts";
 import { sleep } from "./_call.ts";
 import { bodyOf, startFunction } from "./_function.ts";
 import { logged } from "./_log.ts";
@@ -541,4 +544,27 @@ test("an invocation that is cancelled before predict never runs it", async () =>
   assert.equal(result.statusCode, 504);
   await sleep(40);
   assert.equal(predicted, 0);
+});
+
+// What has nothing to wait for
+
+test("what a model gives at once is there at once, with its one slot free again", async () => {
+  const settings = { predictConcurrency: 1, streamingReadTimeoutMs: 1000 } as Settings;
+  const model = {
+    predict(input: unknown) {
+      if (input === "fail") throw new RangeError("this one fails");
+      return input === "later" ? Promise.resolve(input) : input;
+    },
+  };
+  const run = createRun(model, {}, settings);
+  const call = (input: unknown) =>
+    run("predict", input, {} as Invocation, { cancellation: new Cancellation() });
+  assert.deepEqual(call("first"), { value: "first" });
+  assert.throws(() => call("fail"), { code: "PREDICT_FAILED" });
+  assert.deepEqual(call("second"), { value: "second" });
+  // Who holds the slot makes the others wait.
+  const [later, waiting] = [call("later"), call("third")];
+  assert.ok(waiting instanceof Promise);
+  assert.deepEqual(await Promise.all([later, waiting]), [{ value: "later" }, { value: "third" }]);
+  assert.deepEqual(call("fourth"), { value: "fourth" });
 });

@@ -55,13 +55,14 @@ export function embeddedMetrics(namespace: string, model: string): Observer {
       });
     },
 
-    begin: (origin, call) =>
-      new Stopwatch(
-        ({ duration, preprocess, queue, predict, firstToken, postprocess, member, status, code }) => {
+    begin(origin, call) {
+      const began = performance.now();
+      return new Stopwatch(
+        ({ preprocess, queue, predict, firstToken, postprocess, member, status, code }) => {
           // Probes and documents are no invocations of the model, and a probe that is told to wait is no error.
           if (!member && (!code || (call && call.method !== "POST"))) return;
           const values = {
-            duration_ms: round(duration),
+            duration_ms: round(performance.now() - began),
             queue_ms: round(queue),
             predict_ms: round(predict),
             first_token_ms: round(firstToken),
@@ -80,7 +81,8 @@ export function embeddedMetrics(namespace: string, model: string): Observer {
             { ...linesOf(origin), source: origin.source, ...facts, ...fields(values, code) },
           );
         },
-      ),
+      );
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 // How long the steps of one invocation took, and how it ended: what every kind of metrics is made of. A server does this
-// for every call, so there is one object and no more than it needs.
+// for every call, so there is one object and no more than it needs, and the clock is read only where something lasts.
 
 import type { Observation, Step } from "../contracts.ts";
 import type { ColdframeError, ErrorCode } from "../errors.ts";
@@ -12,10 +12,11 @@ export interface Crowd {
   waiting: number;
 }
 
+/** Node's global is a getter, which costs as much again as the clock. */
+const { performance: clock } = globalThis;
+
 /** One invocation, watched. Milliseconds; a step that did not happen has none. */
 export class Stopwatch implements Observation {
-  /** From its beginning to the end of its answer. */
-  duration = 0;
   preprocess: number | undefined;
   queue: number | undefined;
   /** Until the last item, when it streams. */
@@ -28,7 +29,6 @@ export class Stopwatch implements Observation {
   status: number | undefined;
   code: ErrorCode | undefined;
 
-  #began = performance.now();
   #predictBegan = 0;
   #done: (timings: Stopwatch) => void;
   #crowd: Crowd | undefined;
@@ -41,10 +41,9 @@ export class Stopwatch implements Observation {
   }
 
   step<T>(name: Step, run: () => T): T {
-    const from = performance.now();
-    if (name === "queue") {
-      if (this.#crowd) this.#crowd.waiting++;
-    } else if (name !== "preprocess" && name !== "postprocess") {
+    if (name === "queue") return this.#queued(run);
+    const from = clock.now();
+    if (name !== "preprocess" && name !== "postprocess") {
       this.member = name;
       this.#predictBegan = from;
     }
@@ -59,17 +58,29 @@ export class Stopwatch implements Observation {
     }
   }
 
+  #queued<T>(run: () => T): T {
+    const result = run();
+    // A free slot is taken at once.
+    this.queue = 0;
+    if (!isThenable(result)) return result;
+    const from = clock.now();
+    if (this.#crowd) this.#crowd.waiting++;
+    const settle = () => {
+      this.queue = clock.now() - from;
+      if (this.#crowd) this.#crowd.waiting--;
+    };
+    result.then(settle, settle);
+    return result;
+  }
+
   #settleWith(promise: PromiseLike<unknown>, name: Step, from: number): void {
     const settle = () => this.#settle(name, from);
     promise.then(settle, settle);
   }
 
   #settle(name: Step, from: number): void {
-    const took = performance.now() - from;
-    if (name === "queue") {
-      this.queue = took;
-      if (this.#crowd) this.#crowd.waiting--;
-    } else if (name === "preprocess") this.preprocess = took;
+    const took = clock.now() - from;
+    if (name === "preprocess") this.preprocess = took;
     else if (name === "postprocess") this.postprocess = took;
     else this.predict = took;
   }
@@ -77,10 +88,10 @@ export class Stopwatch implements Observation {
   items(items: Items<unknown>): Items<unknown> {
     return watched(items, {
       first: () => {
-        this.firstToken = performance.now() - this.#predictBegan;
+        this.firstToken = clock.now() - this.#predictBegan;
       },
       end: () => {
-        this.predict = performance.now() - this.#predictBegan;
+        this.predict = clock.now() - this.#predictBegan;
       },
     });
   }
@@ -94,7 +105,6 @@ export class Stopwatch implements Observation {
   }
 
   end(): void {
-    this.duration = performance.now() - this.#began;
     if (this.#crowd) this.#crowd.inFlight--;
     this.#done(this);
   }

@@ -45,6 +45,7 @@ export function createSteps(
     };
     const result = context.with(around, run);
     if (isThenable(result)) result.then(settle, settle);
+    else settle();
     return result;
   }
 

@@ -51,7 +51,7 @@ export function records(source: RecordSource, { fetch, deliver }: RecordSteps = 
       if (record) origin.observation = observer?.begin(origin, undefined, record);
       // A queue or a topic reads no stream: what it is told of its records is one document on either wire.
       const reply = record
-        ? await outputReply(await predict(record, origin), {}, origin.id)
+        ? await outputReply(await predict(record, origin), {}, origin.id, artifact.late)
         : jsonReply(200, await buffered(event, origin));
       return { head: reply.headers["content-type"] ?? "application/octet-stream", reply };
     }

@@ -7,7 +7,8 @@ import { ColdframeError } from "../errors.ts";
 import { SSE_TYPE } from "../frames.ts";
 import { HEARTBEAT, withHeartbeat } from "../heartbeat.ts";
 import { toInvocation } from "../invocation.ts";
-import { jsonReply, outputReply, replyWith } from "../reply.ts";
+import { jsonReply, replyWith } from "../reply.ts";
+import { responseReply } from "../response-reply.ts";
 import type { Environment } from "../routes.ts";
 import { END, Items } from "../stream.ts";
 import { type Draft, givenBody, type Head, isJson, type Json, type VendorRoute } from "./_draft.ts";
@@ -19,7 +20,7 @@ export async function answer(
   call: Call,
   { artifact, start }: Environment,
 ): Promise<Reply> {
-  const { headers, origin } = call;
+  const { origin } = call;
   const { cancellation, id } = origin;
   const model = start.model ?? (await start.wait(cancellation));
   if (!model.instance[route.member]) throw missingMember(model.instance, route.member);
@@ -33,7 +34,7 @@ export async function answer(
   const invocation = toInvocation(origin, { call, late: artifact.late });
   const output = await model.run(route.member, request, invocation, origin);
   // With full control, status and headers and all.
-  if ("response" in output) return outputReply(output, headers, id);
+  if ("response" in output) return responseReply(output.response, output.body);
   const streams = request["stream"] === true && route.member !== "embeddings";
   const draft = route.begin(headOf(request, id, start.modelName), streams);
   if ("value" in output) {

@@ -45,14 +45,16 @@ export function writeReply(
     response.writeHead(status, head);
     return stream(response, body, errorFrame, cancellation, silenceMs);
   }
-  if (body !== undefined) {
-    head["content-length"] = String(typeof body === "string" ? Buffer.byteLength(body) : body.length);
+  const bytes = typeof body === "string" ? Buffer.byteLength(body) : body?.length;
+  if (bytes !== undefined) {
+    head["content-length"] = String(bytes);
   } else if (response.req.method !== "HEAD" && status !== 204 && status !== 304) {
     head["content-length"] = "0";
   }
   response.writeHead(status, head);
   if (isUnread) return linger(response, body);
-  response.end(body);
+  // ASCII is Latin-1 too, as which V8 has it: nothing is left to encode.
+  response.end(body, bytes === body?.length ? "latin1" : "utf8");
   // A reader that takes nothing would keep the answer in memory for as long as it likes.
   if (response.writableLength > 0) response.socket?.setTimeout(silenceMs);
   return undefined;

@@ -44,9 +44,12 @@ export interface Exchanges {
 /** What a gateway may have named the request; anything else gets a name of ours. */
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
-/** A name of ours is a UUID whose last twelve digits count: one made anew is most of what it costs to read a head. */
-const OWN_ID = randomUUID().slice(0, -12);
-const FIRST_OWN = 10 ** 11;
+/**
+ * A name of ours is a UUID whose last nine digits count: one made anew is most of what it costs to read a head. Nine,
+ * since what is less than 2 ** 30 is written without an allocation.
+ */
+const OWN_DIGITS = 9;
+const FIRST_OWN = 10 ** (OWN_DIGITS - 1);
 
 /** The origin of calls, in `invocation.source` and in metrics. */
 const SOURCE = "http";
@@ -70,6 +73,12 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
   } = options;
   const callers = new Callers();
   let ownIds = FIRST_OWN;
+  let ownPrefix = randomUUID().slice(0, -OWN_DIGITS);
+
+  function ownId(): string {
+    if (ownIds === FIRST_OWN * 10) [ownIds, ownPrefix] = [FIRST_OWN, randomUUID().slice(0, -OWN_DIGITS)];
+    return `${ownPrefix}${ownIds++}`;
+  }
 
   const tooLate = () =>
     new ColdframeError(
@@ -78,22 +87,23 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
     );
 
   const onRequest: OnRequest = (request, response, expectsContinue) => {
-    const facts = readFacts?.(request.headers);
+    const { headers, socket } = request;
+    const facts = readFacts?.(headers);
     const ownDeadline = timeoutMs ? Date.now() + timeoutMs : Number.POSITIVE_INFINITY;
     const deadline = Math.min(ownDeadline, facts?.deadline ?? Number.POSITIVE_INFINITY);
     // Whoever ends the call first says why.
     const platforms = deadline < ownDeadline ? facts?.cancellation : undefined;
     const cancellation = platforms ?? new Cancellation(timeoutMs && ownDeadline, tooLate);
-    callers.begin(request.socket, cancellation);
-    const named = request.headers["x-request-id"] as string | undefined;
-    const id = facts?.id ?? (named && REQUEST_ID.test(named) ? named : `${OWN_ID}${ownIds++}`);
+    callers.begin(socket, cancellation);
+    const named = headers["x-request-id"] as string | undefined;
+    const id = facts?.id ?? (named && REQUEST_ID.test(named) ? named : ownId());
     const origin: { -readonly [K in keyof Origin]: Origin[K] } = {
       id,
       source: SOURCE,
       event: facts?.event,
       deadline,
       tenantId: facts?.tenantId,
-      traceId: facts?.traceId ?? callersTrace(request.headers as Record<string, string>),
+      traceId: facts?.traceId ?? callersTrace(headers as Record<string, string>),
       cancellation,
     };
     const body = requestBody(request, response, cancellation, options.body, expectsContinue);
@@ -102,17 +112,19 @@ export function createExchanges(options: ExchangeOptions): Exchanges {
     void inCall(origin, () => answer({ request, response, body, call }));
   };
 
-  // One asynchronous function, for each has a promise and a stack of its own.
+  // The one asynchronous function of a call whose model answers at once: each has a promise and turns of its own.
   async function answer(exchange: Exchange): Promise<void> {
     const { request, response, body, call } = exchange;
     const { origin } = call;
     let reply: Reply | undefined;
     try {
-      reply = hasHost(request)
-        ? compressed(await route(call), call, artifact.late)
-        : failedReply(noHost(), origin, artifact);
+      // The parser goes on with the packet that held the head, and a small body is in it.
+      if (body.isComing()) await undefined;
+      const given = hasHost(request) ? route(call) : failedReply(noHost(), origin, artifact);
+      reply = compressed(given instanceof Promise ? await given : given, call, artifact.late);
       if (body.isComing()) await parsed();
-      await leave(exchange, reply, options.closes());
+      const leaving = leave(exchange, reply, options.closes());
+      if (leaving) await leaving;
     } catch (thrown) {
       const failed = reply?.failed?.(thrown) ?? failedReply(thrown, origin, artifact);
       if (body.isComing()) await parsed();

@@ -59,13 +59,13 @@ const toNumber = (value: number): string =>
 export class Counter {
   readonly #labels: readonly [string, string?];
   /** By the value of the first label, then of the second: joined, they would cost each call a hash of its own. */
-  readonly #rows = new Map<string, Map<string, number>>();
+  readonly #rows = new Map<string, Map<string | number, number>>();
 
   constructor(...labels: readonly [string, string?]) {
     this.#labels = labels;
   }
 
-  add(value: string, second = ""): void {
+  add(value: string, second: string | number = ""): void {
     let row = this.#rows.get(value);
     if (!row) this.#rows.set(value, (row = new Map()));
     row.set(second, (row.get(second) ?? 0) + 1);
@@ -75,7 +75,7 @@ export class Counter {
     const [first, second] = this.#labels;
     return [...this.#rows].flatMap(([value, row]) =>
       [...row].map(([other, count]) => ({
-        labels: { [first]: value, ...(second && { [second]: other }) },
+        labels: { [first]: value, ...(second && { [second]: String(other) }) },
         value: count,
       })),
     );

@@ -84,7 +84,7 @@ export function createPrometheus(model: string): Prometheus {
       const route = call ? routeLabel(call.path) : source;
       return new Stopwatch((timings) => {
         const { member, status = 0, code } = timings;
-        requests.add(route, String(status));
+        requests.add(route, status);
         if (code) errors.add(code);
         if (!member) return;
         if (timings.queue !== undefined) queue.observe(timings.queue / 1000, member);

@@ -18,8 +18,11 @@ export interface BodyLimits {
 export const PACE = { graceMs: 20_000, minBytesPerSecond: 500 } as const;
 
 export interface RequestBody {
-  /** Resolves when all of it is there. @throws INPUT_TOO_LARGE, INPUT_TIMEOUT, the cancellation's reason */
-  arrived(): Promise<void>;
+  /**
+   * Resolves when all of it is there; undefined when it is.
+   * @throws INPUT_TOO_LARGE, INPUT_TIMEOUT, the cancellation's reason; or rejects with them
+   */
+  arrived(): Promise<void> | undefined;
   /** What has arrived; "" before, and when there is none. */
   read(): Buffer | "";
   /** Whether some of it is still to come. Not a getter: V8 makes a new hidden class for each that is made with one. */
@@ -40,18 +43,19 @@ export function requestBody(
   let isComing = length > 0;
   let body: Buffer | "" = "";
 
-  async function arrived(): Promise<void> {
-    if (!isComing) return;
+  function arrived(): Promise<void> | undefined {
+    if (!isComing) return undefined;
     if (encoding === undefined && length > limits.maxBytes) throw tooLarge(limits.maxBytes);
     if (expectsContinue) response.writeContinue();
-    // The parser goes on with the packet that held the head. A small body is in it, and is taken without an event.
-    await undefined;
-    if (request.readableLength === length) {
-      body = request.read() as Buffer;
-      request.resume();
-    } else {
-      body = await collect(request, cancellation, limits);
-    }
+    if (request.readableLength !== length) return collect(request, cancellation, limits).then(take);
+    // A small body came with the head, and is taken without an event. Its end is still to be parsed.
+    take(request.read());
+    request.resume();
+    return undefined;
+  }
+
+  function take(whole: Buffer): void {
+    body = whole;
     isComing = false;
   }
 

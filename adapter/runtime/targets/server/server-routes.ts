@@ -39,17 +39,18 @@ export function createServerRoute(
   });
   const openInference = openInferenceRoute(environment, ready, schema);
   const { gets, posts } = platformAnswers({ ready, ping, predict, predictInstances: instances });
-  const over = (answers: Partial<Answers>) => routeOver({ gets: {}, posts: {}, ...answers }, fail, AS_IT_IS);
+  const over = (answers: Partial<Answers>) => ({
+    paths: new Set(Object.values(answers).flatMap(Object.keys)),
+    route: routeOver({ gets: {}, posts: {}, ...answers }, fail, AS_IT_IS),
+  });
   const fail = (error: unknown, { origin }: Call) => failedReply(error, origin, environment.artifact);
   // The same path may mean one thing when it is asked and another when it is called.
   const [asked, called] = [over({ gets }), over({ posts })];
   return (call) => {
-    const { path, method } = call;
-    if (/^\/v2(\/|$)/.test(path)) return openInference(call);
-    if (method === "POST" ? Object.hasOwn(posts, path) : Object.hasOwn(gets, path)) {
-      return method === "POST" ? called(call) : asked(call);
-    }
-    return everywhere(call);
+    const { path } = call;
+    if (path.startsWith("/v2") && (path.length === 3 || path[3] === "/")) return openInference(call);
+    const other = call.method === "POST" ? called : asked;
+    return other.paths.has(path) ? other.route(call) : everywhere(call);
   };
 }
 
