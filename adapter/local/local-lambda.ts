@@ -36,6 +36,8 @@ export interface InvokeOptions {
   readonly clientContext?: unknown;
   /** Default: a new UUID. */
   readonly requestId?: string;
+  /** X-Ray's header, which the function's client puts into _X_AMZN_TRACE_ID. Default: a trace of its own. */
+  readonly traceId?: string;
 }
 
 export interface LocalLambda {
@@ -124,7 +126,7 @@ async function invoke(environment: Environment, payload: unknown, options: Invok
   return environment.invoke({
     id,
     payload: bytes,
-    traceId: `Root=1-${hex(4)}-${hex(12)};Parent=${hex(8)};Sampled=0`,
+    traceId: options.traceId ?? `Root=1-${hex(4)}-${hex(12)};Parent=${hex(8)};Sampled=0`,
     clientContext: clientContext === undefined ? undefined : toHeader(JSON.stringify(clientContext)),
     tenantId,
   });

@@ -59,8 +59,10 @@ for (const { client, skip } of CLIENTS) {
       assert.match(String(context["invokedFunctionArn"]), /^arn:aws:lambda:.*:function:local$/);
       assert.match(String(context["trace"]), /^Root=1-/);
       assert.ok(Number(context["remaining"]) > 6000 && Number(context["remaining"]) <= 7000);
-      const next = resultOf(await lambda.invoke({})) as Record<string, unknown>;
+      const traceId = "Root=1-00000000-000000000000000000000001;Parent=0000000000000002;Sampled=0";
+      const next = resultOf(await lambda.invoke({}, { traceId })) as Record<string, unknown>;
       assert.equal(next["tenantId"], undefined);
+      assert.equal(next["trace"], traceId);
     });
 
     test("prelude, chunks as written, no trailers", async (t) => {
