@@ -7,7 +7,8 @@ import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { build } from "../../adapter/build/build.ts";
 import { writeSamConfig } from "../../adapter/build/samconfig.ts";
-import { renderTemplate, renderTemplates, sentencesOf } from "../../adapter/build/templates.ts";
+import { renderTemplate } from "../../adapter/build/deployment-tag.ts";
+import { renderTemplates, sentencesOf } from "../../adapter/build/templates.ts";
 import { deploymentOf, FULL } from "../infra/_facts.ts";
 import { makeProject, PLAIN_MODEL } from "./_project.ts";
 

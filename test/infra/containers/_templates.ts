@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { ServerDeployment } from "../../../adapter/build/deployment.ts";
-import { renderTemplate } from "../../../adapter/build/templates.ts";
+import { renderTemplate } from "../../../adapter/build/deployment-tag.ts";
 import { deploymentOf, FULL } from "../_facts.ts";
 
 export const INFRA: string = resolve(import.meta.dirname, "../../../infra");

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import type { ServerDeployment } from "../../../adapter/build/deployment.ts";
-import { renderTemplate } from "../../../adapter/build/templates.ts";
+import { renderTemplate } from "../../../adapter/build/deployment-tag.ts";
 import { type FakeRunpod, startRunpod } from "../../runtime/targets/_runpod.ts";
 import type { TestServer } from "../../runtime/targets/_server.ts";
 import { buildProject } from "./_artifacts.ts";

@@ -8,7 +8,7 @@ import {
   OriginRequestPolicy,
   ResponseHeadersPolicy,
 } from "aws-cdk-lib/aws-cloudfront";
-import { renderTemplate } from "../../../adapter/build/templates.ts";
+import { renderTemplate } from "../../../adapter/build/deployment-tag.ts";
 import { type Evaluated, evaluate } from "../cfn/_evaluate.ts";
 import type { Parameters } from "../cfn/_parameters.ts";
 import type { Json, Template } from "../cfn/_parse.ts";

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { ServerDeployment } from "../../../adapter/build/deployment.ts";
-import { renderTemplate } from "../../../adapter/build/templates.ts";
+import { renderTemplate } from "../../../adapter/build/deployment-tag.ts";
 import { deploymentOf, FULL } from "../_facts.ts";
 import type { Evaluated } from "../cfn/_evaluate.ts";
 import type { Json } from "../cfn/_parse.ts";

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { renderTemplate } from "../../../adapter/build/templates.ts";
+import { renderTemplate } from "../../../adapter/build/deployment-tag.ts";
 import type { Parameters } from "../cfn/_parameters.ts";
 import type { Template } from "../cfn/_parse.ts";
 import { deploymentOf, FULL } from "../_facts.ts";
