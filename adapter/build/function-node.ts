@@ -13,10 +13,10 @@ const OUTPUT_LIMIT_BYTES = 64 * 2 ** 20;
 const FIRST_USABLE_MAJOR = 24;
 
 /**
- * Lambda starts Node with --expose-gc, which V8 hashes into the cache; --predictable makes it the same bytes every time
- * and is not hashed.
+ * Makes it the same bytes every time, and is not among the flags that V8 hashes into it. Lambda's --expose-gc would be;
+ * runtime/stub.mjs takes it back.
  */
-export const CACHE_FLAGS = ["--expose-gc", "--predictable"] as const;
+export const CACHE_FLAGS = ["--predictable"] as const;
 
 export interface NodeBinary {
   readonly path: string;

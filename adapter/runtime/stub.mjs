@@ -2,6 +2,12 @@
 // import of the bundle would compile it from scratch; on the reference machine that costs more than Node's own start.
 // Source: V8 accepts a cache made by the same Node version with the same flags, and says so in `cachedDataRejected`.
 
+// Lambda starts Node with --expose-gc, a flag that V8 hashes: it then refuses the code cache that Node has built in for its
+// own modules, and each of them, here and in every thread, is compiled from source. `gc` stays where it is.
+if (typeof (/** @type {any} */ (globalThis).gc) === "function") {
+  process.getBuiltinModule("node:v8").setFlagsFromString("--no-expose-gc");
+}
+
 // Not imported: an ES module import of node:fs reads each of its exports, and so loads Node's streams and promises API.
 const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
 const { createRequire } = process.getBuiltinModule("node:module");

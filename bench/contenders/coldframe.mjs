@@ -1,6 +1,8 @@
 // The weights of an artifact, fetched as its stub does it, and nothing else: weights.cjs beside this file in a thread of
 // its own, its data directory below COLDFRAME_DATA_DIR. Prints what the cold start's log line would say.
 
+// As the stub does first.
+process.getBuiltinModule("node:v8").setFlagsFromString("--no-expose-gc");
 const { createRequire } = process.getBuiltinModule("node:module");
 const require = createRequire(import.meta.filename);
 const begun = performance.now();
