@@ -9,7 +9,7 @@ import { checksumsOf, crc64OfFile, writeRandom } from "./_weights-data.ts";
 import { BUCKET, type Credentials, fill, presign, REGION } from "./_weights-servers.ts";
 import type { Fetched, Job } from "./_weights-tools.ts";
 
-export type CaseName = "file" | "tls" | "shards" | "limited" | "radosgw" | "small";
+export type CaseName = "file" | "tls" | "shards" | "limited" | "distant" | "radosgw" | "small";
 
 export const SHARDS = 4;
 export const SMALL_FILES = 1000;

@@ -18,6 +18,9 @@ import { type NginxOptions, startNginx } from "../test/s3/nginx.ts";
 export const BUCKET = "coldframe-bench";
 export const REGION = "us-east-1";
 export const LIMITED_BYTES_PER_S = 85 * 1024 * 1024;
+/** What S3 takes to its first byte, by the same paper's order of magnitude, and the network of a large function. */
+export const DISTANT_MS = 25;
+export const DISTANT_BYTES_PER_S = 375e6;
 
 /** `url` serves the folders of `folder` as buckets. @throws when nginx is not installed */
 export async function serve(

@@ -1,6 +1,6 @@
-// A link of so many bytes a second, shared by all that goes through it: what a function has of its network. Run as a
-// program of its own, so that it does not take time from what is measured: `node _weights-throttle.ts URL BYTES_PER_S`
-// prints its own URL.
+// A link of so many bytes a second, shared by all that goes through it, whose server is so far away: what a function has
+// of its network. Run as a program of its own, so that it does not take time from what is measured:
+// `node _weights-throttle.ts URL BYTES_PER_S DISTANCE_MS` prints its own URL.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,11 +17,15 @@ const BURST_MS = 8;
 /** What may wait on one connection before its server is held back. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** Start it in front of `target`. */
-export async function startThrottle(target: string, bytesPerSecond: number): Promise<Throttle> {
+/** Start it in front of `target`. @param distanceMs that each request takes to get there */
+export async function startThrottle(
+  target: string,
+  bytesPerSecond: number,
+  distanceMs = 0,
+): Promise<Throttle> {
   const child: ChildProcess = spawn(
     process.execPath,
-    [import.meta.filename, target, String(bytesPerSecond)],
+    [import.meta.filename, target, String(bytesPerSecond), String(distanceMs)],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },
@@ -39,13 +43,15 @@ interface Pipe {
   ended: boolean;
 }
 
-async function throttle(target: URL, bytesPerSecond: number): Promise<void> {
+async function throttle(target: URL, bytesPerSecond: number, distanceMs: number): Promise<void> {
   const pipes = new Set<Pipe>();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
     const pipe: Pipe = { from: upstream, to: client, waiting: [], bytes: 0, ended: false };
     pipes.add(pipe);
-    client.on("data", (bytes) => upstream.write(bytes)).on("error", () => {});
+    const forward = (bytes: Buffer) => void upstream.write(bytes);
+    client.on("data", (bytes) => (distanceMs > 0 ? setTimeout(forward, distanceMs, bytes) : forward(bytes)));
+    client.on("error", () => {});
     client.on("close", () => {
       pipes.delete(pipe);
       upstream.destroy();
@@ -94,4 +100,6 @@ function send(pipe: Pipe, most: number): number {
   return sent;
 }
 
-if (import.meta.main) await throttle(new URL(process.argv[2] ?? ""), Number(process.argv[3]));
+if (import.meta.main) {
+  await throttle(new URL(process.argv[2] ?? ""), Number(process.argv[3]), Number(process.argv[4]));
+}

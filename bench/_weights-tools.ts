@@ -47,6 +47,8 @@ export interface Tool {
 
 const here = import.meta.dirname;
 
+const MOST_CURLS = 16;
+
 /** Lambda's own, which the code cache is made for. */
 export const LAMBDA_FLAGS = ["--expose-gc"];
 
@@ -114,8 +116,10 @@ async function coldframe(name: string, folder: string): Promise<Tool> {
     run(job, to) {
       const source = job.sources[name];
       if (source === undefined) return undefined;
-      const artifact = artifacts.get(job.name) ?? writeArtifact(bundle, join(bundle, job.name), source);
-      artifacts.set(job.name, artifact);
+      // The same case may come from another server.
+      const of = `${job.name} ${job.endpoint}`;
+      const artifact = artifacts.get(of) ?? writeArtifact(bundle, join(bundle, job.name), source);
+      artifacts.set(of, artifact);
       return {
         commands: [[process.execPath, ...LAMBDA_FLAGS, join(artifact, "index.mjs")]],
         environment: { COLDFRAME_DATA_DIR: to },
@@ -168,11 +172,11 @@ async function sdkTool(name: string, folder: string, way: "get" | "ranges"): Pro
   };
 }
 
-/** One process for each object: it has no other way to use two processors. */
+/** One process for each object, of a few: it has no other way to use two processors. */
 const curl = (program: string): Tool => ({
   name: "curl",
   run(job, to) {
-    if (job.prefix !== undefined) return undefined;
+    if (job.prefix !== undefined || job.objects.length > MOST_CURLS) return undefined;
     const commands = job.objects.map(({ key }) => {
       const ca = job.environment["SSL_CERT_FILE"];
       const trust = ca === undefined ? [] : ["--cacert", ca];

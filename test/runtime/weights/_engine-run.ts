@@ -39,10 +39,16 @@ export interface Run {
   partials(): readonly string[];
 }
 
-/** Ends with the test. */
+/** Ends with the test. @param options.connections by default few; "auto": the engine's own */
 export function startEngine(
   t: TestContext,
-  options: Partial<EngineOptions> & { readonly root?: string } = {},
+  {
+    connections = 4,
+    ...options
+  }: Partial<Omit<EngineOptions, "connections">> & {
+    readonly root?: string;
+    readonly connections?: number | "auto";
+  } = {},
 ): Run {
   const root = options.root ?? newRoot(t);
   const complete: string[] = [];
@@ -51,7 +57,7 @@ export function startEngine(
     laneFile: LANE_FILE,
     verify: true,
     lanes: 1,
-    connections: 4,
+    ...(connections !== "auto" && { connections }),
     environment: {},
     onLog: (message) => log.push(message),
     ...options,

@@ -98,6 +98,19 @@ test("a gap in either clock is a freeze, once", () => {
   assert.equal(pass(500, -3_600_000), false, "a clock that was set back");
 });
 
+test("more connections are all used at once, unless a server has asked for less", () => {
+  const pace = new Pace(8, TIMING);
+  pace.widen(4);
+  assert.equal(pace.allowed, 8);
+  pace.widen(20);
+  assert.equal(pace.allowed, 20);
+  pace.slow(100, 200);
+  pace.widen(32);
+  assert.equal(pace.allowed, 10);
+  for (let now = 1200; now < 100_000; now += 1000) pace.tick(now);
+  assert.equal(pace.allowed, 32);
+});
+
 // --- order
 
 function queued(size: number, parts: number, more: { lazy?: boolean } = {}) {
@@ -169,6 +182,36 @@ test("parts are whole parts of the upload, of a size that is good to ask for", (
 });
 
 // --- in an engine
+
+test("many tiny files are asked for by more requests at once, and large ones by no more than before", async (t) => {
+  const SMALL = bytesOf(1024);
+  const tiny = Array.from({ length: 400 }, (_, i) => `tiny-${i}`);
+  const most = { tiny: 0, large: 0 };
+  const now = { tiny: 0, large: 0 };
+  // Eight parts each.
+  const contents = { one: LARGE, other: LARGE, ...Object.fromEntries(tiny.map((name) => [name, SMALL])) };
+  const server = await serveFiles(t, contents, (request, content) => {
+    const kind = content.length > MIB ? "large" : "tiny";
+    most[kind] = Math.max(most[kind], ++now[kind]);
+    setTimeout(() => {
+      now[kind]--;
+      sendRange(request, content);
+    }, 30);
+    return true;
+  });
+  const run = startEngine(t, { connections: "auto", environment: { AWS_LAMBDA_FUNCTION_NAME: "f" } });
+  run.engine.add([
+    plan(sourceOf(server.origin), "one", LARGE),
+    plan(sourceOf(server.origin), "other", LARGE),
+    ...tiny.map((name) => plan(sourceOf(server.origin), name, SMALL)),
+  ]);
+  run.engine.end();
+  await run.engine.done;
+  assert.equal(run.complete.length, 402);
+  assert.ok(most.large <= 8, `${most.large} parts of a large file at once`);
+  // One for eight of them.
+  assert.ok(most.tiny > 25 && most.tiny <= 50, `${most.tiny} tiny files at once`);
+});
 
 test("SlowDown: fewer requests at once, and all the bytes", async (t) => {
   let now = 0;

@@ -23,8 +23,15 @@ export type { Engine, EngineOptions, Progress } from "./engine-options.ts";
 
 const LAMBDA_CONNECTIONS = 8;
 const CONNECTIONS = 16;
+/**
+ * A file of this size is over before its connection has come to speed: what takes time is the way there and back, and
+ * more at once take no longer. One connection for so many of them, up to so many times the others.
+ */
+const TINY_BYTES = 256 * 1024;
+const TINY_PER_CONNECTION = 8;
+const TINY_FACTOR = 8;
 /** Partial files that are open, also those that are being proved: two descriptors each, of Lambda's 1024. */
-const MAX_OPEN_FILES = 128;
+const MAX_OPEN_FILES = 192;
 /** Tries after the first of all parts together: so many in a row, then so many a second. */
 const RETRY_BURST = 64;
 const RETRIES_PER_SECOND = 20;
@@ -49,6 +56,10 @@ class Downloads implements Engine {
   readonly #lanes: LaneSet;
   readonly #watch: FreezeWatch;
   readonly #ticker: NodeJS.Timeout;
+  /** For parts of large files, and for all when there are few tiny ones. */
+  readonly #connections: number;
+  readonly #mostConnections: number;
+  #tiny = 0;
   #smallRunning = 0;
   #ended = false;
   #over = false;
@@ -61,6 +72,8 @@ class Downloads implements Engine {
     const clock = options.clock ?? CLOCK;
     const onLambda = environment["AWS_LAMBDA_FUNCTION_NAME"] !== undefined;
     const connections = options.connections ?? (onLambda ? LAMBDA_CONNECTIONS : CONNECTIONS);
+    this.#connections = connections;
+    this.#mostConnections = options.connections ?? connections * TINY_FACTOR;
     const counts = { requests: 0, retries: 0 };
     const budget = new RetryBudget(RETRY_BURST, RETRIES_PER_SECOND);
     this.#options = options;
@@ -74,7 +87,7 @@ class Downloads implements Engine {
     this.#lanes = new LaneSet({
       file: options.laneFile,
       early: options.earlyLane,
-      connections,
+      connections: this.#mostConnections,
       timing,
       environment,
       onLost: (what) => options.onLog?.(`${what}; the download goes on without it`),
@@ -91,6 +104,8 @@ class Downloads implements Engine {
   add(files: readonly PlannedFile[]): void {
     if (this.#over) return;
     this.#files.add(this.#lazyFailure ? files.filter(({ entry }) => !entry.lazy) : files);
+    for (const { file } of files) if (file.size <= TINY_BYTES) this.#tiny++;
+    this.#pace.widen(Math.min(this.#mostConnections, Math.ceil(this.#tiny / TINY_PER_CONNECTION)));
     const left = this.#tally.totalBytes - this.#tally.bytes;
     this.#lanes.grow(this.#options.lanes ?? lanesFor(left, this.#environment));
     this.#pump();
@@ -155,7 +170,8 @@ class Downloads implements Engine {
   #startNext(): boolean {
     if (!this.#pace.tryEnter()) return false;
     const slot = this.#lanes.take();
-    const next = slot && this.#queue.take(this.#smallRunning, this.#pace.allowed);
+    const large = this.#transfers.size - this.#smallRunning < this.#connections;
+    const next = slot && this.#queue.take(this.#smallRunning, this.#pace.allowed, large);
     if (next) this.#start(next.file, next.index, slot);
     else {
       if (slot) this.#lanes.release(slot);

@@ -26,6 +26,8 @@ export interface LaneOptions {
 
 /** Where throughput stops growing, while a dozen of them stay in the processor's cache. A multiple of the page. */
 const SLAB_BYTES = 512 * 1024;
+/** Slabs that are allocated together; most lanes use few of their slots. */
+const SLAB_GROUP = 8;
 
 const CANCELLED = new Error("the job was cancelled");
 const AWAY = new Error("the process was frozen");
@@ -35,10 +37,10 @@ const CLOSED = new Error("the lane is closed");
 export class Lane {
   readonly #slots: readonly Slot[];
   readonly #pool: Pool;
-  /** One for each slot. The system gives the memory when it is first written to. */
-  #slabs: readonly Uint8Array[] | undefined;
+  /** Of the slots, a group at a time. The system gives the memory when it is first written to. */
+  readonly #slabs: (readonly Uint8Array[])[] = [];
   /** Where a CRC that Node does not have is computed without a copy. */
-  #wideSlabs: readonly Uint8Array[] | undefined;
+  readonly #wideSlabs: (readonly Uint8Array[])[] = [];
   /** Counts thaws. */
   #epoch = 0;
 
@@ -107,11 +109,11 @@ export class Lane {
 
   #slab(index: number, algorithm: Job["algorithm"]): Uint8Array {
     const wide = algorithm === "crc32c" || algorithm === "crc64nvme";
-    const count = this.#slots.length;
-    const slabs = wide
-      ? (this.#wideSlabs ??= allocateSlabs(count, SLAB_BYTES, { wasm: true }))
-      : (this.#slabs ??= allocateSlabs(count, SLAB_BYTES, { wasm: false }));
-    return slabs[index] as Uint8Array;
+    const groups = wide ? this.#wideSlabs : this.#slabs;
+    const group = Math.floor(index / SLAB_GROUP);
+    const count = Math.min(SLAB_GROUP, this.#slots.length - group * SLAB_GROUP);
+    groups[group] ??= allocateSlabs(count, SLAB_BYTES, { wasm: wide });
+    return groups[group][index % SLAB_GROUP] as Uint8Array;
   }
 
   async #fetch(

@@ -12,7 +12,7 @@ const MAX_SAMPLES = 64;
 const MIN_SAMPLE_BYTES = 256 * 1024;
 
 export class Pace {
-  readonly #max: number;
+  #max: number;
   readonly #timing: Timing;
   #allowed: number;
   #active = 0;
@@ -37,6 +37,13 @@ export class Pace {
   /** Requests in flight. */
   get active(): number {
     return this.#active;
+  }
+
+  /** So many may be in flight from now on, unless a server has asked for less: then they come back one by one. */
+  widen(max: number): void {
+    if (max <= this.#max) return;
+    if (this.#allowed === this.#max) this.#allowed = max;
+    this.#max = max;
   }
 
   /** For a new part. Whoever waits for another try was let in before. */

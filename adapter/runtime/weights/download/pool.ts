@@ -11,7 +11,7 @@ import type { Timing } from "./timing.ts";
 /** S3 closes what has been idle for 5 s; other servers sooner, which the free retry is for. */
 const MAX_IDLE_MS = 4000;
 /** Of one origin. */
-const MAX_IDLE = 32;
+const MAX_IDLE = 128;
 
 /** A hold on an exchange while it goes on. */
 export class Ticket {

@@ -17,7 +17,7 @@ type Class = "urgent" | "small" | "large" | "lazy";
 /** Of the connections, for small files as long as there are others. */
 const SMALL_SHARE = 0.1;
 /** Files of one class that are open and have parts nobody has taken: two descriptors each, of Lambda's 1024. */
-const MAX_WINDOW = 32;
+const MAX_WINDOW = 128;
 
 export class FileQueue<F extends Queued> {
   /** Not open yet. */
@@ -87,14 +87,25 @@ export class FileQueue<F extends Queued> {
     this.#offer(file);
   }
 
-  /** @param smallRunning how many parts being fetched are of small files. @param connections how many may be */
-  take(smallRunning: number, connections: number): { readonly file: F; readonly index: number } | undefined {
+  /**
+   * @param smallRunning how many parts being fetched are of small files
+   * @param connections how many may be
+   * @param large whether it may be one of a large file
+   */
+  take(
+    smallRunning: number,
+    connections: number,
+    large = true,
+  ): { readonly file: F; readonly index: number } | undefined {
     const preferSmall = smallRunning < Math.ceil(connections * SMALL_SHARE);
     const eager = preferSmall ? (["small", "large"] as const) : (["large", "small"] as const);
     for (const kind of ["urgent", ...eager, "lazy"] as const) {
       const files = this.#open[kind];
-      if (files.length === 0) continue;
-      const at = kind === "large" ? this.#turn++ % files.length : 0;
+      const at =
+        kind === "large" && large
+          ? this.#turn++ % (files.length || 1)
+          : files.findIndex(({ small }) => small || large);
+      if (at < 0 || files.length === 0) continue;
       const file = files[at] as F;
       const index = file.free.shift() as number;
       if (file.free.length === 0) files.splice(at, 1);
