@@ -63,15 +63,18 @@ const SHORT: Partial<Timing> = {
   minLateMs: 100,
 };
 
+/** Of a list, these may make another one that is as good to read. */
+const CHANGING: readonly Fault[] = ["flip", "duplicate", "other-object"];
+
 /** What an error may be blamed on. `undefined` needs nothing: time limits this short may fail by themselves. */
 const EXPLAINED: Readonly<Record<string, readonly Fault[] | undefined>> = {
   WEIGHTS_UNREACHABLE: undefined,
   WEIGHTS_FORBIDDEN: ["403", "403-expired", "301", "307"],
   WEIGHTS_NOT_FOUND: ["404"],
   WEIGHTS_CHANGED: ["412", "416", "other-object", "wrong-content-range", "wrong-content-length"],
-  WEIGHTS_CORRUPT: ["flip", "duplicate", "other-object"],
+  WEIGHTS_CORRUPT: CHANGING,
   // A list that does not say what it should.
-  WEIGHTS_INVALID: ["flip", "duplicate", "other-object"],
+  WEIGHTS_INVALID: CHANGING,
 };
 
 /** A frozen one would outlive us for good. */
@@ -161,7 +164,9 @@ export async function coldStartRun(options: RunOptions): Promise<RunReport> {
       story.push(...damage(root, next));
     }
     proxy.calm();
-    problems.push(...(await endWell(proxy, () => startAll([{}], {}), names)));
+    const changed = proxy.requests.some(({ fault }) => fault !== undefined && CHANGING.includes(fault));
+    const misled = changed && sources.some(({ files }) => files === undefined);
+    problems.push(...(await endWell(proxy, () => startAll([{}], {}), names, misled)));
   } finally {
     names.stop();
     names.look();
@@ -178,6 +183,7 @@ async function endWell(
   proxy: FaultProxy,
   start: () => Promise<Ended[]>,
   names: FinalNames,
+  misled: boolean,
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const which of ["clean", "warm"]) {
@@ -191,7 +197,7 @@ async function endWell(
       return problems;
     }
     problems.push(...names.missing(outcome.path).map((what) => `after the ${which} start ${what}`));
-    const left = names.leftovers();
+    const left = names.leftovers(misled);
     if (left.length > 0) problems.push(`the ${which} start left ${left.join(", ")}`);
     const requests = proxy.requests.length - from;
     if (which === "warm" && (requests > 0 || !outcome.facts.warm))

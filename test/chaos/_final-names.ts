@@ -59,9 +59,19 @@ export class FinalNames {
     return [...missing.map((path) => `${path} is missing`), ...others.map((path) => `${path} is not wanted`)];
   }
 
-  /** What is left that should not outlive a good start. */
-  leftovers(): string[] {
-    return namesIn(join(this.#root, "blobs")).filter((name) => !/^[0-9a-f]+$/.test(name));
+  /**
+   * What is left that should not outlive a good start.
+   * @param misled a list was changed on its way and may have named contents that there are not: what was begun of those
+   *   stays until its room is needed, like what was begun of an older version
+   */
+  leftovers(misled = false): string[] {
+    const all = namesIn(join(this.#root, "blobs"));
+    const complete = new Set(all.filter((name) => /^[0-9a-f]+$/.test(name)));
+    const isKept = (name: string) => {
+      const id = /^([0-9a-f]+)\.(part|journal)$/.exec(name)?.[1];
+      return misled && id !== undefined && !complete.has(id);
+    };
+    return all.filter((name) => !complete.has(name) && !isKept(name));
   }
 
   #compare(file: string, isRight: (bytes: Buffer) => boolean): void {

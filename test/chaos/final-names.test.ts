@@ -36,6 +36,16 @@ test("the right bytes, and whatever is on its way, are right", () => {
   assert.deepEqual(names.leftovers().toSorted(), [`${ID}.journal`, `${ID}.part`]);
 });
 
+test("of contents that a changed list has named, what was begun may stay; of others, and claims, nothing may", () => {
+  const other = ID.replaceAll("0", "f");
+  write(`blobs/${ID}`, RIGHT);
+  for (const id of [ID, other]) write(`blobs/${id}.part`, "half");
+  write(`blobs/${other}.journal`, "half");
+  write(`blobs/${other}.1-2-3-4.claim`, "");
+  assert.deepEqual(names.leftovers(true).toSorted(), [`${ID}.part`, `${other}.1-2-3-4.claim`].toSorted());
+  assert.equal(names.leftovers().length, 4);
+});
+
 test("a blob with other bytes is wrong", () => {
   write(`blobs/${ID}`, "wrong");
   names.look();
