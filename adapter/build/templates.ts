@@ -48,13 +48,20 @@ export function sentencesOf(unfilled: readonly Unfilled[]): string[] {
   ];
 }
 
-/** Every template below the project's infra/ that has facts of this deployment in it. */
+/**
+ * Every template below the project's infra/ that has facts of this deployment in it; and as they are the files without
+ * any that lie beside one of them, since a kustomization.yaml may name them.
+ */
 export function renderTemplates(project: string, deployment: Deployment): RenderedTemplates {
   const rendered: Rendered[] = [];
   const unfilled: Unfilled[] = [];
+  const plain: Rendered[] = [];
   for (const template of templatesOf(project)) {
     const text = readFileSync(join(project, template), "utf8");
-    if (!hasFacts(text)) continue;
+    if (!hasFacts(text)) {
+      plain.push({ template, text });
+      continue;
+    }
     try {
       rendered.push({ template, text: renderTemplate(text, deployment) });
     } catch (error) {
@@ -68,6 +75,8 @@ export function renderTemplates(project: string, deployment: Deployment): Render
       });
     }
   }
+  const filled = new Set(rendered.map(({ template }) => dirname(template)));
+  rendered.push(...plain.filter(({ template }) => filled.has(dirname(template))));
   return { rendered, unfilled };
 }
 

@@ -90,6 +90,18 @@ describe("the templates of a project", () => {
     assert.deepEqual(pathsOf(SERVER), ["infra/gcp/cloudrun.yaml"]);
   });
 
+  test("take the plain files beside them along, which they may name", () => {
+    const own = makeProject({
+      "infra/k8s/base/deployment.yaml": "name: !Deployment name\n",
+      "infra/k8s/base/network-policy.yaml": "# ours\nkind: NetworkPolicy\n",
+      "infra/other/values.yaml": "a: 1\n",
+    });
+    assert.deepEqual(renderTemplates(own, SERVER).rendered, [
+      { template: "infra/k8s/base/deployment.yaml", text: "name: sample-model\n" },
+      { template: "infra/k8s/base/network-policy.yaml", text: "# ours\nkind: NetworkPolicy\n" },
+    ]);
+  });
+
   test("that lack a fact are not, and it is said what to set", () => {
     const { unfilled } = renderTemplates(project, { ...SERVER, image: null });
     const [broken, ...lacking] = unfilled;
