@@ -104,7 +104,7 @@ function readMethods(prototype) {
 function readFields(model) {
   if (typeof model !== "function" || model === Function.prototype) return [];
   const names = String(model).matchAll(
-    /\b(predict|predictBatch|postprocess|chatCompletions|completions|embeddings|responses|messages)\s*=[^=>]/g,
+    /\b(predict|predictBatch|embeddingsBatch|postprocess|chatCompletions|completions|embeddings|responses|messages)\s*=[^=>]/g,
   );
   return [...Array.from(names, ([, name = ""]) => name), ...readFields(Object.getPrototypeOf(model))];
 }

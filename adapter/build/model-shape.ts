@@ -77,9 +77,12 @@ export function checkShape(shape: ModelShape, className: string, modelFile: stri
   }
 }
 
+/** The members that answer many callers at once; one is enough. */
+const BATCHING = ["predictBatch", "embeddingsBatch"] as const;
+
 /**
  * Whether config.yaml and the model agree on `runtime.batch`.
- * @returns a note on a predictBatch that is never called
+ * @returns a note on members that are never called
  * @throws MODEL_INVALID when there is none to call
  */
 export function checkBatch(
@@ -87,14 +90,15 @@ export function checkBatch(
   batches: boolean,
   modelFile: string,
 ): string | undefined {
-  const has = methods["predictBatch"] !== undefined || fields.includes("predictBatch");
-  if (batches && !has) {
+  const had = BATCHING.filter((name) => methods[name] !== undefined || fields.includes(name));
+  if (batches && had.length === 0) {
     throw invalid(modelFile, "config.yaml has runtime.batch, and the class no predictBatch method", {
-      fix: "Add `predictBatch(inputs, invocations)`, which returns one output for each input; or take runtime.batch away.",
+      fix: "Add `predictBatch(inputs, invocations)`, which returns one output for each input, or `embeddingsBatch` beside `embeddings`; or take runtime.batch away.",
     });
   }
-  if (batches || !has) return undefined;
-  return `${modelFile}: predictBatch is called only where config.yaml has runtime.batch.`;
+  if (batches || had.length === 0) return undefined;
+  const are = had.length === 1 ? "is" : "are";
+  return `${modelFile}: ${had.join(" and ")} ${are} called only where config.yaml has runtime.batch.`;
 }
 
 function checkExport({ exports, kind }: ModelShape, className: string, modelFile: string): void {

@@ -31,10 +31,10 @@ export type Batching = (model: Model, takeSlot: TakeSlot, maxQueue?: number) => 
 /** What the entry of a deployment with `runtime.batch` names. */
 export const batching = (settings: BatchSettings): Batching => {
   return (model, takeSlot, maxQueue = Number.POSITIVE_INFINITY) => {
-    if (typeof model.predictBatch !== "function") {
+    if (typeof model.predictBatch !== "function" && typeof model.embeddingsBatch !== "function") {
       throw new ColdframeError(
         "MODEL_INVALID",
-        "config.yaml has runtime.batch, and the model no predictBatch.",
+        "config.yaml has runtime.batch, and the model no predictBatch or embeddingsBatch.",
       );
     }
     const joinOf = (method: BatchMethod) =>

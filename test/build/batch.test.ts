@@ -79,6 +79,17 @@ test("runtime.batch without a predictBatch is refused; a predictBatch without ru
   ]);
 });
 
+test("an embeddingsBatch alone is batch enough; without runtime.batch it is told of, too", async () => {
+  const options = { architecture, zip: false, codeCache: false } as const;
+  const model = "export default class Model { embeddings() {} embeddingsBatch = (requests) => requests }\n";
+  const batched = await build({ ...options, project: project("runtime:\n  batch: {}\n", model) });
+  assert.deepEqual(batched.warnings, []);
+  const { warnings } = await build({ ...options, project: project("", model) });
+  assert.deepEqual(warnings, [
+    "model/model.ts: embeddingsBatch is called only where config.yaml has runtime.batch.",
+  ]);
+});
+
 test("a predictBatch that yields is refused", async () => {
   const model = "export default class Model { predict() {} *predictBatch() {} }\n";
   const error = await refusal(() =>

@@ -546,3 +546,29 @@ test("every caller settles once, with its own answer, whoever comes, leaves and 
     { numRuns: 300 },
   );
 });
+
+test("a model whose only batch is that of its embeddings has it, and its predict answers one by one", async () => {
+  const batches: unknown[] = [];
+  const model = {
+    predict: (input: unknown) => input,
+    embeddings: (request: unknown) => request,
+    embeddingsBatch(requests: unknown[]) {
+      batches.push(requests);
+      return requests;
+    },
+  } as unknown as Model;
+  const run = createRun(
+    model,
+    {},
+    { predictConcurrency: 1, maxQueue: undefined, streamingReadTimeoutMs: 60_000 } as unknown as Settings,
+    batching({ maxSize: 32, maxDelayMs: 1 }),
+  );
+  const ask = (member: "predict" | "embeddings", input: unknown) =>
+    run(member, input, { id: "one" } as Invocation, {
+      cancellation: makeCancellation(),
+      observation: undefined,
+    });
+  assert.deepEqual(await ask("predict", 1), { value: 1 });
+  await Promise.all([ask("embeddings", 2), ask("embeddings", 3)]);
+  assert.deepEqual(batches, [[2, 3]]);
+});
