@@ -164,8 +164,7 @@ export async function coldStartRun(options: RunOptions): Promise<RunReport> {
       story.push(...damage(root, next));
     }
     proxy.calm();
-    const changed = proxy.requests.some(({ fault }) => fault !== undefined && CHANGING.includes(fault));
-    const misled = changed && sources.some(({ files }) => files === undefined);
+    const misled = sources.some(({ files }) => files === undefined);
     problems.push(...(await endWell(proxy, () => startAll([{}], {}), names, misled)));
   } finally {
     names.stop();

@@ -61,8 +61,8 @@ export class FinalNames {
 
   /**
    * What is left that should not outlive a good start.
-   * @param misled a list was changed on its way and may have named contents that there are not: what was begun of those
-   *   stays until its room is needed, like what was begun of an older version
+   * @param misled starts asked for lists, of which an answer that was changed or refused on its way may have named another
+   *   content, or one with fewer checksums: what was begun of it stays until its room is needed, as of an older version
    */
   leftovers(misled = false): string[] {
     const all = namesIn(join(this.#root, "blobs"));

@@ -36,7 +36,7 @@ test("the right bytes, and whatever is on its way, are right", () => {
   assert.deepEqual(names.leftovers().toSorted(), [`${ID}.journal`, `${ID}.part`]);
 });
 
-test("of contents that a changed list has named, what was begun may stay; of others, and claims, nothing may", () => {
+test("of contents that a list gone wrong has named, what was begun may stay; of others, and claims, nothing may", () => {
   const other = ID.replaceAll("0", "f");
   write(`blobs/${ID}`, RIGHT);
   for (const id of [ID, other]) write(`blobs/${id}.part`, "half");
