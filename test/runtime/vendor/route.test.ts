@@ -18,7 +18,7 @@ import {
 } from "./_front.ts";
 
 /** What no caller may read. */
-const SECRET = /1234/;
+const SECRET = /the secret is/;
 
 onEveryFront((front) => {
   const chat = (model: string) => front.openai.chat.completions.create(part(model));
