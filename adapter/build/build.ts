@@ -137,13 +137,13 @@ export async function createIncrementalBuild(options: BuildOptions): Promise<Inc
       if (options.zip) step("zip");
       const zipBytes = options.zip ? await writeZip(staging.directory, staging.zip) : undefined;
       const locked = weights.lock !== undefined && writeLock(loaded.project, weights.lock);
-      await staging.swapIn();
-      const templates = options.templates ? await writeInfra(loaded, outDir) : undefined;
+      const infra = options.templates ? await renderInfra(loaded, staging.directory) : undefined;
+      await staging.swapIn(async () => infra?.write(outDir));
       return {
         ...report(started, outDir, loaded, bundle, inspection, sizes, { ...weights, locked }, zipBytes),
         optimized: [...sentences],
-        templates: templates?.rendered.map(({ template }) => join(outDir, template)) ?? [],
-        notes: sentencesOf(templates?.unfilled ?? []),
+        templates: infra?.templates.rendered.map(({ template }) => join(outDir, template)) ?? [],
+        notes: sentencesOf(infra?.templates.unfilled ?? []),
       };
     } finally {
       await staging.discard();
@@ -181,15 +181,18 @@ function load({ project, target, architecture, image }: BuildOptions): LoadedCon
   };
 }
 
-/** The project's templates with this deployment's facts, beside the artifact. */
-async function writeInfra({ project, target }: LoadedConfig, outDir: string): Promise<RenderedTemplates> {
-  const deployment = JSON.parse(
-    await readFile(join(outDir, target, "deployment.json"), "utf8"),
-  ) as Deployment;
+/** The project's templates with the facts of the artifact in `directory`, to be written beside it. */
+async function renderInfra(
+  { project }: LoadedConfig,
+  directory: string,
+): Promise<{ templates: RenderedTemplates; write: (outDir: string) => Promise<void> }> {
+  const deployment = JSON.parse(await readFile(join(directory, "deployment.json"), "utf8")) as Deployment;
   const templates = renderTemplates(project, deployment);
-  await writeTemplates(outDir, project, templates);
-  writeSamConfig(project, deployment.name, templates.rendered);
-  return templates;
+  const write = async (outDir: string) => {
+    await writeTemplates(outDir, project, templates);
+    writeSamConfig(project, deployment.name, templates.rendered);
+  };
+  return { templates, write };
 }
 
 /** schema.json, openapi.json and deployment.json. @throws ARTIFACT_TOO_LARGE */

@@ -18,8 +18,11 @@ export interface Staging {
   readonly directory: string;
   /** Absolute; becomes <outDir>/<target>.zip if it exists. */
   readonly zip: string;
-  /** Put it in place of the last artifact. A zip of the last one goes too: it would no longer match. */
-  swapIn(): Promise<void>;
+  /**
+   * Put it in place of the last artifact. A zip of the last one goes too: it would no longer match.
+   * @param beside writes what lies outside of the folder and belongs to this artifact: no other build is in between
+   */
+  swapIn(beside: () => Promise<void>): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -33,12 +36,13 @@ export async function stage(outDir: string, target: Target): Promise<Staging> {
   const zip = join(root, `${target}.zip`);
   await mkdir(directory);
   const discard = () => rm(root, { recursive: true, force: true, maxRetries: 3 });
-  const swapIn = async () => {
+  const swapIn = async (beside: () => Promise<void>) => {
     await withLock(join(outDir, `.lock-${target}`), async () => {
       await rename(join(outDir, target), join(root, "last")).catch(ignoreMissing);
       await rename(directory, join(outDir, target));
       await rm(join(outDir, `${target}.zip`), { force: true });
       await rename(zip, join(outDir, `${target}.zip`)).catch(ignoreMissing);
+      await beside();
     });
     await discard();
   };

@@ -88,7 +88,7 @@ export async function writeTemplates(
 ): Promise<void> {
   for (const old of templatesOf(outDir)) {
     if (unfilled.some(({ template }) => template === old) || !existsSync(join(project, old)))
-      await rm(join(outDir, old));
+      await rm(join(outDir, old), { force: true });
   }
   for (const { template, text } of rendered) {
     const file = join(outDir, template);

@@ -20,7 +20,9 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type BuildReport, build, createIncrementalBuild } from "../../adapter/build/build.ts";
+import { stage } from "../../adapter/build/staging.ts";
 import {
   type Files,
   makeFolder,
@@ -324,15 +326,36 @@ test("a zip too large to upload directly is a warning", async () => {
   );
 });
 
-test("two builds at once leave one of them, whole", async () => {
-  const project = makeProject({ "data/a.bin": randomBytes(2 ** 20) });
+test("two builds at once leave one of them, whole, with its templates", async () => {
+  const project = makeProject({
+    "data/a.bin": randomBytes(2 ** 20),
+    "infra/sam/template.yaml": "cpu: !Deployment architecture\n",
+  });
   await Promise.all(
     (["x86_64", "arm64", "x86_64", "arm64"] as const).map((architecture) => build({ project, architecture })),
   );
   const dist = join(project, "dist");
-  assert.deepEqual(readdirSync(dist).toSorted(), ["lambda", "lambda.zip"]);
+  assert.deepEqual(readdirSync(dist).toSorted(), ["infra", "lambda", "lambda.zip"]);
   execFileSync("unzip", ["-q", join(dist, "lambda.zip"), "-d", join(dist, "unzipped")]);
   execFileSync("diff", ["-r", join(dist, "lambda"), join(dist, "unzipped")]);
+  const { architecture } = JSON.parse(readFileSync(join(dist, "lambda/deployment.json"), "utf8"));
+  assert.match(
+    readFileSync(join(dist, "infra/sam/template.yaml"), "utf8"),
+    new RegExp(`^cpu: ${architecture}$`, "m"),
+  );
+});
+
+test("what belongs to an artifact is written before another takes its place", async () => {
+  const outDir = join(makeFolder(), "dist");
+  const [first, second] = [await stage(outDir, "server"), await stage(outDir, "server")];
+  const happened: string[] = [];
+  await first.swapIn(async () => {
+    void second.swapIn(async () => void happened.push("second"));
+    await sleep(100);
+    happened.push("first");
+  });
+  while (happened.length < 2) await sleep(5);
+  assert.deepEqual(happened, ["first", "second"]);
 });
 
 test("what a killed build left is removed after an hour, and its lock is not waited for", async () => {
