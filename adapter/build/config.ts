@@ -126,7 +126,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 /** Rules over more than one key. Run on an invalid config too, so that all problems are told at once. */
 function crossChecks(config: Partial<Config>, target: Target): Problem[] {
   const problems: Problem[] = [
-    ...checkEnvironment(config.environment_variables),
+    ...checkEnvironment(config.environment_variables, target),
     ...checkSecretNames(config.secrets),
   ];
   const memory = toMegabytes(

@@ -1,7 +1,8 @@
-// The rules Lambda has for environment variables. Source: AWS Lambda developer guide, "Working with Lambda
-// environment variables" and its list of reserved names.
+// The rules Lambda has for environment variables, and the one that a server's platforms have. Source: AWS Lambda developer
+// guide, "Working with Lambda environment variables" and its list of reserved names.
 
 import type { Problem } from "./config-problems.ts";
+import type { Target } from "./runtime-files.ts";
 
 /** Names and values together. */
 const LIMIT_BYTES = 4096;
@@ -14,10 +15,10 @@ const SETTABLE = new Set(["AWS_LAMBDA_EXEC_WRAPPER"]);
 const SECRET = /^COLDFRAME_SECRET_/;
 
 /** Problems of `environment_variables`; anything that is not a mapping is left to the schema. */
-export function checkEnvironment(variables: unknown): Problem[] {
+export function checkEnvironment(variables: unknown, target: Target): Problem[] {
   if (variables === null || typeof variables !== "object" || Array.isArray(variables)) return [];
   const problems = Object.keys(variables).flatMap((name) => {
-    const sentence = refusal(name);
+    const sentence = refusal(name, target);
     return sentence === undefined ? [] : [{ path: ["environment_variables", name], sentence }];
   });
   const bytes = Object.entries(variables).reduce(
@@ -31,7 +32,9 @@ export function checkEnvironment(variables: unknown): Problem[] {
   return problems;
 }
 
-function refusal(name: string): string | undefined {
+function refusal(name: string, target: Target): string | undefined {
+  if (name === "PORT" && target === "server")
+    return "is how a platform says where the server has to listen; give it another name, or run it as on Lambda: coldframe dev --lambda.";
   if (RESERVED.test(name) && !SETTABLE.has(name))
     return "is set by Lambda itself and cannot be changed; remove it.";
   if (SECRET.test(name)) {

@@ -201,6 +201,16 @@ describe("a refusal", () => {
     }
   });
 
+  test("of PORT is the server's alone: every platform says there where it has to listen", async () => {
+    const project = makeProject({ "config.yaml": "environment_variables: { PORT: 5432 }\n" });
+    const error = await refusal(() => readConfig(project, "server"));
+    assert.match(
+      error.message,
+      /^config\.yaml:1: environment_variables\.PORT: .*listen; give it another name, or .* --lambda\.$/,
+    );
+    assert.doesNotThrow(() => readConfig(project, "lambda"));
+  });
+
   test("of a missing file names the one that is there", async () => {
     const project = writeFiles(makeFolder(), { "config.yml": "" });
     const error = await refusal(() => readConfig(project));
