@@ -1,13 +1,17 @@
 // What an answer says about itself: its error, if it is one, and its shape for --json. Nothing is printed here.
 
 import { isUtf8 } from "node:buffer";
-import { toldError } from "../../infra/clients/client-error.ts";
+import { readItems } from "../../infra/clients/answer.ts";
+import { ColdframeClientError, toldError } from "../../infra/clients/client-error.ts";
 import { answerError as clientError } from "../../infra/clients/failed-answer.ts";
 import { explainForbidden } from "../../infra/clients/forbidden.ts";
 import type { FunctionError } from "../local/local-lambda.ts";
 import type { HttpAnswer } from "./http-exchange.ts";
 import type { Signing } from "./invoke-signing.ts";
 import { Refusal } from "./refusal.ts";
+
+/** Items of these say in-band that the stream failed. */
+const STREAMED = /^(text\/event-stream|application\/(x-)?(ndjson|jsonl|jsonlines|json-lines))\s*(;|$)/i;
 
 export interface AnswerError {
   readonly code: string;
@@ -21,17 +25,17 @@ export interface AnswerError {
  * @param hidden what the local platform knows and a 502 does not say
  * @param signing of a request that went to a URL
  */
-export function answerError(
+export async function answerError(
   answer: HttpAnswer,
   hidden: FunctionError | undefined,
   signing: Signing | undefined,
-): AnswerError | undefined {
+): Promise<AnswerError | undefined> {
   const known = hidden && { code: hidden.errorType, message: hidden.errorMessage };
   if (answer.broken !== undefined) {
     return known ?? { code: "STREAM_BROKEN", message: `the answer broke off: ${answer.broken.message}.` };
   }
   const { status, headers } = answer;
-  if (status < 400) return undefined;
+  if (status < 400) return known ?? (await streamError(answer));
   const text = answer.body.toString();
   if (known !== undefined && toldError(text) === undefined) return known;
   const header = (name: string) => headers[name] as string | undefined;
@@ -39,6 +43,20 @@ export function answerError(
   const forbidden = explainForbidden({ status, header, text }, sent);
   if (forbidden === undefined) return clientError({ status, header, text }, sent);
   return { code: "URL_FORBIDDEN", message: forbidden.message, fix: signing?.fix ?? forbidden.fix };
+}
+
+/** The error that a stream ends with, in the formats that have room for one. */
+async function streamError({ status, headers, body }: HttpAnswer): Promise<AnswerError | undefined> {
+  const type = headers["content-type"] ?? "";
+  if (!STREAMED.test(type)) return undefined;
+  const response = new Response(new Uint8Array(body), { status, headers: { "content-type": type } });
+  try {
+    for await (const _ of readItems(response, undefined));
+    return undefined;
+  } catch (error) {
+    if (error instanceof ColdframeClientError) return error;
+    throw error;
+  }
 }
 
 /** An init that failed, with the author's own stack. */

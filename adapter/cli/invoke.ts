@@ -68,12 +68,13 @@ async function invoke(project: string, options: InvokeOptions): Promise<void> {
     const answer = await exchange(url, request, async (chunk, status) => {
       if (!options.json && status < 400) await write(chunk);
     });
-    const error = answerError(answer, destination.hiddenError(), signing);
+    const error = await answerError(answer, destination.hiddenError(), signing);
     const initMs = destination.lambda?.initMs;
     const facts = toJsonAnswer(answer, initMs);
     if (!options.json && answer.status < 400 && process.stdout.isTTY) process.stdout.write("\n");
     if (options.report) note(`\n${reportTable(answer, destination)}`);
-    if (error !== undefined) throw new Refusal(error.code, error.message, { ...error, facts });
+    if (error !== undefined)
+      throw new Refusal(error.code, error.message, { fix: error.fix, issues: error.issues, facts });
     if (options.json) jsonResult(facts);
   } finally {
     await destination.close();

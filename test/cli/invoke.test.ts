@@ -62,6 +62,42 @@ test("a stream that breaks leaves what came, then says why", async (t) => {
   });
 });
 
+test("a stream that says in-band that it failed ends with status 1, here and at a URL", async (t) => {
+  const project = projectCopy(t, "parrot");
+  const events = await coldframe([
+    ...["invoke", project, "-d", '{"words":5,"failAfter":1}', "-H", "accept: text/event-stream"],
+  ]);
+  assert.equal(events.status, 1);
+  assert.match(events.stdout, /^data: word0 \n\nevent: error\ndata: .*PREDICT_FAILED/);
+  assert.match(events.stderr, /^PREDICT_FAILED: /m);
+
+  const failed = { error: { code: "PREDICT_FAILED", message: "the model failed.", request_id: "r1" } };
+  const bodies: Readonly<Record<string, [type: string, body: string]>> = {
+    "/lines": ["application/x-ndjson", `{"token":1}\n${JSON.stringify(failed)}\n`],
+    "/events": ["text/event-stream", `data: a\n\nevent: error\ndata: ${JSON.stringify(failed)}\n\n`],
+    "/whole": ["application/x-ndjson; charset=utf-8", '{"error":"is a value like any other"}\n{"token":1}\n'],
+    "/text": ["text/plain", JSON.stringify(failed)],
+  };
+  const server = createServer(({ url = "" }, response) => {
+    const [type = "", body = ""] = bodies[url] ?? [];
+    response.setHeader("content-type", type).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const [path, [, body]] of Object.entries(bodies)) {
+    const { status, stdout, stderr } = await coldframe([
+      ...["invoke", "-d", "{}", "--url", `http://127.0.0.1:${port}${path}`],
+    ]);
+    const isError = path === "/lines" || path === "/events";
+    assert.deepEqual(
+      [stdout, status, stderr],
+      [body, isError ? 1 : 0, isError ? "PREDICT_FAILED: the model failed.\n" : ""],
+      path,
+    );
+  }
+});
+
 test("a model that does not load is its code, message and place, without a second telling", async (t) => {
   const { status, stderr } = await coldframe(["invoke", projectCopy(t, "no-load"), "-d", "{}"]);
   assert.equal(status, 1);
