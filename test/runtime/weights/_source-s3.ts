@@ -35,8 +35,8 @@ export interface FakeObject {
 
 export interface FakeS3 extends ScriptedServer {
   readonly objects: Map<string, FakeObject>;
-  /** Says something else than the store would; `undefined`: as always. */
-  intercept: (asked: Asked) => Said | undefined;
+  /** Says something else than the store would, or later; `undefined`: as always. */
+  intercept: (asked: Asked) => Said | undefined | Promise<Said | undefined>;
   pageSize: number;
   /** Of GetObjectAttributes. */
   partsPerPage: number;
@@ -64,7 +64,7 @@ export function s3Error(status: number, code: string, more: Readonly<Record<stri
 
 export async function startS3(objects: Readonly<Record<string, FakeObject>> = {}): Promise<FakeS3> {
   const store = new Map(Object.entries(objects));
-  const server = await startServer((asked) => s3.intercept(asked) ?? answer(asked));
+  const server = await startServer(async (asked) => (await s3.intercept(asked)) ?? answer(asked));
   const s3: FakeS3 = Object.assign(server, {
     objects: store,
     intercept: () => undefined,

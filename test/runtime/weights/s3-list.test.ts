@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RemoteFile } from "../../../adapter/runtime/weights/_contracts.ts";
 import { KEYS, md5, openS3, s3Error, startS3 } from "./_source-s3.ts";
 import { listAll } from "./_source-server.ts";
@@ -89,6 +90,27 @@ test("small objects: their ETag is their MD5, and they cost no request", async (
   for (const { key, checksum } of files) assert.deepEqual(checksum, { algorithm: "md5", value: md5(key) });
   // The oldest and the newest are looked at.
   assert.equal(s3.asked.filter(({ method }) => method === "HEAD").length, 2);
+});
+
+test("the more objects have to be asked for, the more at the same time, within limits", async () => {
+  for (const [count, most] of [
+    [40, 16],
+    [320, 40],
+    [900, 64],
+  ] as const) {
+    const keys = Array.from({ length: count }, (_, index) => `p/${index}`);
+    await using s3 = await startS3(Object.fromEntries(keys.map((key) => [key, { size: 5 * MIB }])));
+    const open = { now: 0, most: 0 };
+    s3.intercept = async ({ method }) => {
+      if (method !== "HEAD") return undefined;
+      open.most = Math.max(open.most, ++open.now);
+      await sleep(25);
+      open.now--;
+      return undefined;
+    };
+    assert.equal((await listAll(openS3(s3, { source: "s3://bucket/p/" }))).length, count);
+    assert.equal(open.most, most, `${count} objects`);
+  }
 });
 
 test("where the newest is encrypted by KMS, an ETag is no MD5: every object is asked for", async () => {

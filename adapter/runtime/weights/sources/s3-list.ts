@@ -13,8 +13,12 @@ import { describeObject } from "./s3-object.ts";
 import type { S3Requests } from "./s3-requests.ts";
 import { isAddressable } from "./url.ts";
 
-/** Of small requests at the same time. */
-const CONCURRENCY = 16;
+/** Of small requests at the same time: one connection for eight is soon worth its handshake, 25 ms away. */
+const [CONCURRENCY, MAX_CONCURRENCY] = [16, 64];
+const REQUESTS_A_CONNECTION = 8;
+
+/** What the parts of that many objects are asked for with at once, so that all of them need no more descriptors. */
+const MAX_PART_REQUESTS = 256;
 
 /** A HEAD takes as long as fetching so many bytes. */
 const SMALL_BYTES = 1024 * 1024;
@@ -86,17 +90,24 @@ async function describePage(
       requests,
     ));
 
-  return mapConcurrently(objects, CONCURRENCY, async (object): Promise<RemoteFile> => {
+  const isAsked = (object: ListedObject) => isWanted(object) && !(md5s && hasMd5(object));
+  const asked = objects.filter(isAsked).length;
+  const concurrency = Math.min(
+    MAX_CONCURRENCY,
+    Math.max(CONCURRENCY, Math.ceil(asked / REQUESTS_A_CONNECTION)),
+  );
+  return mapConcurrently(objects, concurrency, async (object): Promise<RemoteFile> => {
     const { key, size, etag } = object;
     const path = pathOf(object);
     const listed: RemoteFile = { path, key, size, ...(etag && { etag }) };
     if (!isWanted(object)) return listed;
-    const md5 = md5s && hasMd5(object) ? md5OfEtag(etag) : undefined;
+    const md5 = isAsked(object) ? undefined : md5OfEtag(etag);
     if (md5) return { ...listed, checksum: md5 };
     const headers = await requests.head(key);
     // Not left out: a model that lacks a file is another model.
     if (!headers) throw gone(place, key);
-    return describeObject({ key, path, headers }, requests, plainEtags, CONCURRENCY);
+    const partRequests = Math.floor(MAX_PART_REQUESTS / concurrency);
+    return describeObject({ key, path, headers }, requests, plainEtags, partRequests);
   });
 }
 
