@@ -82,6 +82,14 @@ test("TLS with an authority from AWS_CA_BUNDLE, its session used again", async (
   assert.deepEqual(reused, [false, true, true]);
 });
 
+test("an AWS_CA_BUNDLE that is not there is told by itself, whatever becomes of the name", async () => {
+  const environment = { AWS_CA_BUNDLE: "/nowhere/bundle.pem" };
+  await assert.rejects(get("https://nowhere.invalid/", environment), {
+    code: "WEIGHTS_UNREACHABLE",
+    message: /AWS_CA_BUNDLE names a file that cannot be read: \/nowhere\/bundle\.pem/,
+  });
+});
+
 test("a certificate nobody vouches for is refused at the first try, with the way out", async (t) => {
   const server = await startServer(t, hello, { tls: true });
   await assert.rejects(

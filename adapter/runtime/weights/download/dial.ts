@@ -55,7 +55,11 @@ export class Dialer {
 
   async #reach(url: URL, secure: boolean, onread: OnReadOpts | undefined): Promise<Socket> {
     const name = hostOf(url);
-    const { candidates, unsure } = await this.#addresses.of(name);
+    const lookup = this.#addresses.of(name);
+    lookup.catch(() => {}); // awaited below, unless the settings cannot be used
+    // The first one reads some 150 certificates, while the system looks the name up.
+    if (secure) this.#trusted();
+    const { candidates, unsure } = await lookup;
     let silent: number | undefined;
     let last: unknown;
     for (const candidate of candidates) {
@@ -84,6 +88,11 @@ export class Dialer {
     throw last;
   }
 
+  /** @throws ColdframeError */
+  #trusted(): tls.SecureContext {
+    return (this.#context ??= secureContext(this.#environment));
+  }
+
   #plain(
     to: { host: string; port: number },
     onread: OnReadOpts | undefined,
@@ -104,14 +113,13 @@ export class Dialer {
     const name = hostOf(url);
     const key = url.host;
     const session = this.#sessions.get(key);
-    this.#context ??= secureContext(this.#environment);
     const socket = tls.connect({
       ...to,
       // An address has no server name; the certificate is then checked against the address.
       ...(isIP(name) ? { host: name } : { servername: name }),
       ...("host" in to && { host: to.host }),
       ALPNProtocols: ["http/1.1"],
-      secureContext: this.#context,
+      secureContext: this.#trusted(),
       ...(session && { session }),
       ...(onread && { onread }),
     } as tls.ConnectionOptions);
