@@ -5,6 +5,7 @@
 import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
+import { resetSocket } from "../../adapter/runtime/targets/server/reset-socket.ts";
 import { type ChosenFault, chooseFault, type Fault, type FaultPlan, faultAnswer } from "./_faults.ts";
 import { type Client, type RequestHead, sendAnswer, sendFault } from "./_proxy-answer.ts";
 
@@ -80,7 +81,7 @@ export async function startFaultProxy(target: string | URL, options: FaultProxyO
     const client: Client = {
       socket,
       // Only the socket below TLS has a connection that can be reset.
-      reset: () => (raw.destroyed ? undefined : raw.resetAndDestroy()),
+      reset: () => (raw.destroyed ? undefined : resetSocket(raw, socket)),
       get released() {
         return AbortSignal.any([gone.signal, during.signal]);
       },

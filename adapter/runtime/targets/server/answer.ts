@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type Cancellation, type Chunk, isStream, type Reply } from "../../call.ts";
 import { toColdframeError } from "../../errors.ts";
+import { resetSocket } from "./reset-socket.ts";
 
 /** A reader that takes nothing for a minute is gone, or wants to keep the model busy. */
 export const READER_SILENCE_MS = 60_000;
@@ -120,6 +121,6 @@ function breakOff(response: ServerResponse, frame: string | Uint8Array): void {
   const { socket } = response;
   if (frame.length) response.write(frame);
   // The body of HTTP/1.0 ends with its connection: only a reset tells that it is not whole.
-  if (response.req.httpVersion === "1.0") setTimeout(() => socket?.resetAndDestroy(), LAST_BYTES_MS);
+  if (response.req.httpVersion === "1.0") setTimeout(() => socket && resetSocket(socket), LAST_BYTES_MS);
   else socket?.destroySoon();
 }
