@@ -82,63 +82,66 @@ export function createRun(
   ): Output | Promise<Output> {
     try {
       const result = call(member, input, invocation, origin, release.answer);
-      if ((member === "predict" && hasAfter) || !isValue(result))
-        return finish(member, result, invocation, origin, release);
-      release();
-      return { value: result };
+      return isThenable(result)
+        ? settle(member, result, invocation, origin, release)
+        : toOutput(member, result, invocation, origin, release);
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  async function finish(
+  async function settle(
     member: Member,
-    given: unknown,
+    pending: PromiseLike<unknown>,
     invocation: Invocation,
     origin: Watched,
     release: Turn,
   ): Promise<Output> {
-    const { cancellation, observation } = origin;
-    const isPredict = member === "predict";
     try {
-      const result = await given;
-      if (isValue(result)) {
-        release();
-        if (!isPredict || !hasAfter) return { value: result };
-        return {
-          value: await check("output", await call("postprocess", result, invocation, origin), origin),
-        };
-      }
-      if (isPredict && instance.postprocess) {
-        throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
-      }
-      const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) => {
-        const all = itemStream(
-          source,
-          cancellation,
-          settings.streamingReadTimeoutMs,
-          release,
-          toItem,
-          member,
-        );
-        return observation ? observation.items(all) : all;
-      };
-      if (!isResponse(result)) {
-        const checked = isPredict && schemas.output;
-        return {
-          stream: items(
-            result as AsyncIterable<unknown>,
-            checked ? (item) => check("output", item, origin) : undefined,
-          ),
-        };
-      }
-      if (!result.body) release();
-      return { response: result, body: result.body ? items(result.body) : undefined };
+      return await toOutput(member, await pending, invocation, origin, release);
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  /** Gives the slot back with a value; with a stream when it ends. */
+  function toOutput(
+    member: Member,
+    result: unknown,
+    invocation: Invocation,
+    origin: Watched,
+    release: Turn,
+  ): Output | Promise<Output> {
+    const { cancellation, observation } = origin;
+    const isPredict = member === "predict";
+    if (isValue(result)) {
+      release();
+      return isPredict && hasAfter ? after(result, invocation, origin) : { value: result };
+    }
+    if (isPredict && instance.postprocess) {
+      throw new ColdframeError("OUTPUT_INVALID", "postprocess cannot take a stream or a Response.");
+    }
+    const items = (source: AsyncIterable<unknown>, toItem?: (item: unknown) => unknown) => {
+      const all = itemStream(source, cancellation, settings.streamingReadTimeoutMs, release, toItem, member);
+      return observation ? observation.items(all) : all;
+    };
+    if (!isResponse(result)) {
+      const checked = isPredict && schemas.output;
+      return {
+        stream: items(
+          result as AsyncIterable<unknown>,
+          checked ? (item) => check("output", item, origin) : undefined,
+        ),
+      };
+    }
+    if (!result.body) release();
+    return { response: result, body: result.body ? items(result.body) : undefined };
+  }
+
+  async function after(value: unknown, invocation: Invocation, origin: Watched): Promise<Output> {
+    return { value: await check("output", await call("postprocess", value, invocation, origin), origin) };
   }
 
   return (member, raw, invocation, origin) => {
@@ -164,9 +167,8 @@ function attempt(what: string, run: () => unknown, cancellation: Cancellation): 
   }
 }
 
-/** Whether a result is there, and all of it. */
-const isValue = (result: unknown): boolean =>
-  !(isThenable(result) || isResponse(result) || isIterable(result));
+/** Whether a result is all there. */
+const isValue = (result: unknown): boolean => !(isResponse(result) || isIterable(result));
 
 // By its tag: `instanceof` would load Node's fetch at the first call, 20 ms for models that have no use for it.
 const isResponse = (value: unknown): value is Response =>

@@ -97,12 +97,16 @@ async function stream(
 
   // The head does not wait for a first chunk that takes long.
   const flush = setImmediate(() => response.flushHeaders());
+  let isFirst = true;
   try {
     for await (const chunk of body) {
       // Flushed after a chunk, it would be an empty write to the socket.
       if (chunk.length) clearImmediate(flush);
       if (response.destroyed) break;
-      if (!chunk.length || response.write(chunk)) continue;
+      if (!chunk.length) continue;
+      const isTaken = isFirst ? writeNow(response, chunk) : response.write(chunk);
+      isFirst = false;
+      if (isTaken) continue;
       await drained();
       response.socket?.setTimeout(0);
     }
@@ -114,6 +118,18 @@ async function stream(
     clearImmediate(flush);
   }
   response.end();
+}
+
+/**
+ * With the head, in one packet. By itself Node holds back what is written until the microtasks are done, and a model that
+ * does not wait for anything makes its second item in them.
+ */
+function writeNow(response: ServerResponse, chunk: Chunk): boolean {
+  const { socket } = response;
+  socket?.cork();
+  const isTaken = response.write(chunk);
+  socket?.uncork();
+  return isTaken;
 }
 
 /** The last bytes, and then an end that no client takes for a good one. */

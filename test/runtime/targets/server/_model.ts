@@ -31,6 +31,7 @@ export default class Model {
     if (input?.stray) setTimeout(() => { throw new Error("a stray"); });
     if (input?.words !== undefined) return this.speak(input, invocation);
     if (input?.megabytes !== undefined) return this.pour(input, invocation);
+    if (input?.file) return this.compute(input);
     if (input?.response) return new Response(input.response.body, input.response);
     if (input?.about) {
       const { id, source, deadline, headers, request, tenantId, event } = invocation;
@@ -58,6 +59,15 @@ export default class Model {
       yield new Uint8Array(1 << 20).fill(97);
       await new Promise(setImmediate);
     }
+  }
+
+  // Never lets go of the thread: its second item is made when the file is there, or after three seconds.
+  *compute({ file }) {
+    const { existsSync } = process.getBuiltinModule("node:fs");
+    yield { first: true };
+    const end = Date.now() + 3000;
+    while (!existsSync(file) && Date.now() < end);
+    yield { wasThere: existsSync(file) };
   }
 
   isHealthy() {

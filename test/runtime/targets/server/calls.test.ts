@@ -2,7 +2,10 @@
 // and how an answer ends that could not be finished.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { buildServer, isWhole, rawPost, startServer } from "../_server.ts";
 import { MODEL } from "./_model.ts";
@@ -247,6 +250,18 @@ describe("a stream", () => {
     const connection = await server.connect();
     connection.write(rawPost({ words: 3 }));
     assert.ok(isWhole(await connection.reads(/0\r\n\r\n$/)));
+  });
+
+  test("has its first item with the caller while the model computes the second", async (t) => {
+    const server = await startServer(t, artifact);
+    const folder = mkdtempSync(join(tmpdir(), "coldframe-test-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "read");
+    const connection = await server.connect();
+    connection.write(rawPost({ file }));
+    await connection.reads(/"first":true/);
+    writeFileSync(file, "");
+    assert.match(await connection.reads(/0\r\n\r\n$/), /"wasThere":true/);
   });
 
   test("that fails says so in its own format, and breaks off", async (t) => {
