@@ -15,6 +15,7 @@ import { surviveStrayErrors, watchStrayErrors } from "./_stray-errors.ts";
 import { type Address, readAddresses } from "./server/address.ts";
 import { createExchanges, type Exchanges } from "./server/exchange.ts";
 import { listenTo, logConsole } from "./server/console-lines.ts";
+import { keepCompiledCode } from "./server/idle-collection.ts";
 import { createHttpServer } from "./server/http-server.ts";
 import { lambdaFacts } from "./server/lambda-context.ts";
 import { readPlatform } from "./server/platform.ts";
@@ -79,6 +80,7 @@ export function server(deployment: Deployment, settings: ServerSettings, artifac
       surviveStrayErrors(artifact);
     }
     await loaded(start);
+    keepCompiledCode();
     if (start.model) listenTo(start.model.instance);
     unwatch();
     if (settings.exitOnFailedLoad) surviveStrayErrors(artifact);
