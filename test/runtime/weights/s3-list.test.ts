@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RemoteFile } from "../../../adapter/runtime/weights/_contracts.ts";
 import { KEYS, md5, openS3, s3Error, startS3 } from "./_source-s3.ts";
 import { listAll } from "./_source-server.ts";
@@ -101,14 +100,19 @@ test("the more objects have to be asked for, the more at the same time, within l
     const keys = Array.from({ length: count }, (_, index) => `p/${index}`);
     await using s3 = await startS3(Object.fromEntries(keys.map((key) => [key, { size: 5 * MIB }])));
     const open = { now: 0, most: 0 };
+    // Nobody is answered before as many have asked as may ask at once, and who asks too much has had the time to.
+    const full = Promise.withResolvers<void>();
+    const giveUp = setTimeout(full.resolve, 5000);
     s3.intercept = async ({ method }) => {
       if (method !== "HEAD") return undefined;
       open.most = Math.max(open.most, ++open.now);
-      await sleep(25);
+      if (open.now === most) setTimeout(full.resolve, 50);
+      await full.promise;
       open.now--;
       return undefined;
     };
     assert.equal((await listAll(openS3(s3, { source: "s3://bucket/p/" }))).length, count);
+    clearTimeout(giveUp);
     assert.equal(open.most, most, `${count} objects`);
   }
 });

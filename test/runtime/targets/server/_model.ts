@@ -61,11 +61,11 @@ export default class Model {
     }
   }
 
-  // Never lets go of the thread: its second item is made when the file is there, or after three seconds.
+  // Never lets go of the thread: its second item is made when the file is there, or after ten seconds.
   *compute({ file }) {
     const { existsSync } = process.getBuiltinModule("node:fs");
     yield { first: true };
-    const end = Date.now() + 3000;
+    const end = Date.now() + 10_000;
     while (!existsSync(file) && Date.now() < end);
     yield { wasThere: existsSync(file) };
   }
