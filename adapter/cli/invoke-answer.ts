@@ -1,7 +1,7 @@
 // What an answer says about itself: its error, if it is one, and its shape for --json. Nothing is printed here.
 
 import { isUtf8 } from "node:buffer";
-import { readItems } from "../../infra/clients/answer.ts";
+import { mediaTypeOf, readItems, tellsErrors } from "../../infra/clients/answer.ts";
 import { ColdframeClientError, toldError } from "../../infra/clients/client-error.ts";
 import { answerError as clientError } from "../../infra/clients/failed-answer.ts";
 import { explainForbidden } from "../../infra/clients/forbidden.ts";
@@ -9,9 +9,6 @@ import type { FunctionError } from "../local/local-lambda.ts";
 import type { HttpAnswer } from "./http-exchange.ts";
 import type { Signing } from "./invoke-signing.ts";
 import { Refusal } from "./refusal.ts";
-
-/** Items of these say in-band that the stream failed. */
-const STREAMED = /^(text\/event-stream|application\/(x-)?(ndjson|jsonl|jsonlines|json-lines))\s*(;|$)/i;
 
 export interface AnswerError {
   readonly code: string;
@@ -48,7 +45,7 @@ export async function answerError(
 /** The error that a stream ends with, in the formats that have room for one. */
 async function streamError({ status, headers, body }: HttpAnswer): Promise<AnswerError | undefined> {
   const type = headers["content-type"] ?? "";
-  if (!STREAMED.test(type)) return undefined;
+  if (!tellsErrors(mediaTypeOf(type))) return undefined;
   const response = new Response(new Uint8Array(body), { status, headers: { "content-type": type } });
   try {
     for await (const _ of readItems(response, undefined));

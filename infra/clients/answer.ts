@@ -6,6 +6,9 @@ import { ColdframeClientError, factsOf, parseObject, requestIdOf, toldError } fr
 import { EventParser, type ServerSentEvent } from "./events.ts";
 import { readNdjson } from "./ndjson.ts";
 
+/** Items of these say in-band that a stream failed. @param type without parameters, lower-case */
+export const tellsErrors = (type: string): boolean => type === "text/event-stream" || NDJSON.test(type);
+
 const NDJSON = /^application\/(x-)?(ndjson|jsonl|jsonlines|json-lines)$/;
 
 /** JSON as a value, NDJSON as an array, text as a string, nothing as `undefined`, anything else as bytes. */
@@ -120,7 +123,10 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-const mediaType = ({ headers }: Response): string =>
-  (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+const mediaType = ({ headers }: Response): string => mediaTypeOf(headers.get("content-type") ?? "");
+
+/** Of a `content-type`: without parameters, lower-case. */
+export const mediaTypeOf = (contentType: string): string =>
+  contentType.split(";")[0]?.trim().toLowerCase() ?? "";
 
 const isJson = (type: string): boolean => /[/+]json$/.test(type);
