@@ -1,6 +1,8 @@
 // What a tool costs, as a whole process and with the processes it starts: time, processor and memory. Counted by the
 // kernel (wait4's rusage), so every thread and every child that was waited for is in it. By way of Python, because Node
 // cannot ask for it, and because a child's peak begins with its parent's: Python's is below that of every tool here.
+// In a session of its own: Linux shares the processors among sessions (sched_autogroup), and the servers, which would be
+// elsewhere, have hundreds of threads that a tool would wait behind.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -21,6 +23,7 @@ const OUTPUT_BYTES = 16 * 1024 * 1024;
 
 const MEASURE = `
 import json, os, sys, time
+os.setsid()
 commands = json.loads(sys.argv[1])
 start = time.monotonic()
 pids = [os.posix_spawnp(c[0], c, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)]) for c in commands]
